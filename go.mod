@@ -1,0 +1,3 @@
+module chatpool.dev
+
+go 1.26
