@@ -11,18 +11,18 @@ ALL=(kube-apiserver etcd kubectl kube-controller-manager kube-scheduler kube-pro
   coredns local-path-provisioner cnpg-manager helmrender mkimage pause)
 CNPG=github.com/cloudnative-pg/cloudnative-pg
 
-# recipe NAME: sets module (a folder of modules/), package, stamp (linker flags) and inputs (files).
+# recipe NAME: sets folder, package and stamp (linker flags).
 recipe() {
   stamp="" package=.
   case $1 in
-  kube*) module=kubernetes package=k8s.io/kubernetes/cmd/$1 stamp=$(kubernetes_stamp) ;;
-  etcd) module=kubernetes package=go.etcd.io/etcd/server/v3 ;;
-  etcdctl) module=kubernetes package=go.etcd.io/etcd/etcdctl/v3 ;;
-  coredns) module=coredns ;;
-  local-path-provisioner) module=local-path package=github.com/rancher/local-path-provisioner ;;
-  cnpg-manager) module=cnpg package=$CNPG/cmd/manager ;;
-  helmrender) module=helmrender ;;
-  mkimage | pause) module=$1 ;;
+  kube*) folder=modules/kubernetes package=k8s.io/kubernetes/cmd/$1 stamp=$(kubernetes_stamp) ;;
+  etcd) folder=modules/kubernetes package=go.etcd.io/etcd/server/v3 ;;
+  etcdctl) folder=modules/kubernetes package=go.etcd.io/etcd/etcdctl/v3 ;;
+  coredns) folder=modules/coredns ;;
+  local-path-provisioner) folder=modules/local-path package=github.com/rancher/local-path-provisioner ;;
+  cnpg-manager) folder=modules/cnpg package=$CNPG/cmd/manager ;;
+  helmrender) folder=helm ;;
+  mkimage | pause) folder=$1 ;;
   *) die "build.sh: no program is called \"$1\"" "use one of: ${ALL[*]}" ;;
   esac
 }
@@ -41,13 +41,13 @@ kubernetes_stamp() {
 
 # build NAME: compile it unless the cache has it for these very inputs, and link it.
 build() {
-  local name=$1 module package stamp dir t0
+  local name=$1 folder package stamp dir t0
   recipe "$name"
-  dir=$CACHE/bin/$module-$(inputs_hash "$here/modules/$module" "$stamp $(go env GOVERSION)")
+  dir=$CACHE/bin/${folder##*/}-$(inputs_hash "$here/$folder" "$stamp $(go env GOVERSION)")
   if [ ! -x "$dir/$name" ]; then
     t0=$(now)
     mkdir -p "$dir"
-    (cd "$here/modules/$module" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false \
+    (cd "$here/$folder" && CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false \
       go build -trimpath -ldflags "-s -w$stamp" -o "$dir/.$name.part" "$package") >"$CACHE/build-$name.log" 2>&1 ||
       fail_with_log "building $name failed" "$CACHE/build-$name.log" \
         "look for a failed download (network) or a full disk above, then run it again: finished programs are kept"

@@ -8,7 +8,6 @@ MAX_WORKER=4
 BRIDGE=chp-net              # one layer-2 network for the nodes of all sites
 GATEWAY=10.90.0.1           # this machine's own address on it, /16
 STATE=/run/chatpool         # what runs now, and of which clone: gone after a reboot, like the nodes
-CTR_NAMESPACE=k8s.io        # where containerd keeps the images that kubelet sees
 
 # use SITE [NODE]: set the variables of a site and of one of its nodes.
 use() {
@@ -61,10 +60,10 @@ nodes() {
   for n in cp $(seq $MAX_WORKER); do [ ! -d "$C/$SITE-$n" ] || echo "$n"; done
 }
 
-# wait_for SECONDS WHAT CMD...: try a command until it succeeds, at most so long.
+# wait_for SECONDS CMD...: try a command until it succeeds, at most so long.
 wait_for() {
-  local end=$((SECONDS + $1)) what=$2
-  shift 2
+  local end=$((SECONDS + $1))
+  shift
   until "$@" >/dev/null 2>&1; do
     [ $SECONDS -lt $end ] || return 1
     sleep 0.3

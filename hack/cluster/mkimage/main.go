@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -124,8 +125,9 @@ func pack(a *archive, o options) error {
 
 // runtime is the part of the configuration that a container is started with.
 func (o options) runtime() map[string]any {
-	c := map[string]any{
-		"Env": append(list{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, o.env...),
+	c := map[string]any{"Env": o.env}
+	if !slices.ContainsFunc(o.env, func(e string) bool { return strings.HasPrefix(e, "PATH=") }) {
+		c["Env"] = append(o.env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	}
 	for key, value := range map[string]string{"Entrypoint": o.entrypoint, "Cmd": o.command} {
 		if value != "" {

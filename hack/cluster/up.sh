@@ -1,0 +1,55 @@
+#!/bin/bash
+# Bring up the local clusters with everything: packages, programs, images, the sites home and
+# backup, CloudNativePG, the Chatpool operator, and in home the sample pool. What is there already
+# is left as it is; a site that lost its power comes back on its data.
+# Usage: up.sh [--site SITE] [--no-pool] [--no-operator]
+#   --site SITE     only this site
+#   --no-pool       without the sample pool
+#   --no-operator   without the Chatpool operator, too
+set -euo pipefail
+# shellcheck source=lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+# shellcheck source=lib/site.sh
+. "$HACK/lib/site.sh"
+sites=("${SITES[@]}") pool=yes operator=yes
+while [ $# -gt 0 ]; do
+  case $1 in
+  --site)
+    use "${2:-}"
+    sites=("$2")
+    shift
+    ;;
+  --no-pool) pool=no ;;
+  --no-operator) pool=no operator=no ;;
+  *) die "up.sh does not know \"$1\"" "usage: up.sh [--site SITE] [--no-pool] [--no-operator]" ;;
+  esac
+  shift
+done
+
+t0=$(now)
+step "machine checked" "$HACK/preflight.sh"
+own
+mkdir -p "$RUN"
+exec 9>"$RUN/up.lock"
+flock -n 9 || die "another up.sh or down.sh of this clone is at work" "wait for it to end"
+step "packages installed" "$HACK/install-deps.sh"
+step "programs built" "$HACK/build.sh"
+step "images made" "$HACK/images.sh"
+[ $operator = no ] || step "Chatpool compiled and packed" "$HACK/images.sh" chatpool
+for site in "${sites[@]}"; do
+  step "$site: cluster up" "$HACK/lib/site-up.sh" "$site"
+  if [ $operator = yes ]; then
+    step "$site: operators up" "$HACK/deploy.sh" "$site"
+  else
+    step "$site: operators up" "$HACK/deploy.sh" "$site" --no-operator
+  fi
+done
+if [ $pool = yes ] && [[ " ${sites[*]} " == *" home "* ]]; then
+  step "home: sample pool ready" "$HACK/lib/pool-up.sh"
+fi
+printf 'all up after %s s\n' "$(since "$t0")"
+for site in "${sites[@]}"; do
+  use "$site"
+  echo "  kubectl --kubeconfig $C/admin.conf get nodes"
+done
+if [ $pool = yes ] && [[ " ${sites[*]} " == *" home "* ]]; then "$HACK/lib/how-to-chat.sh"; fi
