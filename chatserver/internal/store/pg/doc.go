@@ -1,0 +1,25 @@
+// Package pg keeps a pool's chat in PostgreSQL 15. The rules it enforces:
+//
+//   - A post is acknowledged only when its commit is on the primary and flushed on the mirror. A COMMIT runs without
+//     deadline or cancel, because cancelling one that waits for the mirror makes PostgreSQL commit on the primary alone
+//     and say so in a WARNING. A COMMIT with a WARNING, or whose answer never came, leaves its posts in doubt: the author
+//     hears Unavailable, nobody is sent the message, and the author's resend is settled by the client key.
+//   - A duplicate is acknowledged only by a transaction that held the room's row and whose own commit waited for the
+//     mirror: so the older row is there too.
+//   - In a room, positions grow without a gap within an epoch; refused posts and duplicates use none up.
+//   - Posts of this pod keep their order per room: a room is in one batch at a time. Batches lock the rows of
+//     room_seq in room order, so two pods cannot deadlock. One bad post of a batch fails alone.
+//   - Messages and the catalog are read only on a server whose state is known to be on the mirror. Rows normally become
+//     visible after the mirror has them; they do not after a crash restart, after a promotion, or after somebody
+//     cancelled a commit's wait. So one connection, the witness, commits a row of its own first; a pooled connection
+//     is read from only when the witness's session lives on the same server. Until then reads are Unavailable.
+//   - What may be lost (who is in a room, leases, hints) is written with synchronous_commit off, so that a lost mirror
+//     stops no join. After each reconnect of the witness, and when its lease had lapsed, a pod writes its own
+//     participants again.
+//   - All changes of the catalog are made under the lock of one row: revisions become visible in order.
+//
+// Errors are of the kinds of chat.Error. Whatever the database cannot do now is Unavailable.
+//
+// The callers' duty: authorize before posting and pass the room's version that the decision was made with; ask
+// Heads once a second for the rooms they have participants in (hints may get lost); validate drafts.
+package pg

@@ -1,0 +1,58 @@
+package pg
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options say how to reach the database and who asks.
+type Options struct {
+	// Config makes the settings of each new connection; it is called again for every one, so that new passwords and
+	// CAs count at once. Source.Config is one.
+	Config func() (*pgx.ConnConfig, error)
+	// MaxConns is the size of the connection pool, besides which there are two more connections, for hints in and out.
+	// 0 means 16; the least is 8.
+	MaxConns int
+	// Pod is this server's name; it need not be the same after a restart.
+	Pod string
+	// Log gets what an administrator should know. Nil means slog.Default().
+	Log *slog.Logger
+	// Registry gets the metrics, names beginning with chatpool_store_. Nil means none.
+	Registry prometheus.Registerer
+}
+
+// Bounds of the hot path. They are constants because they are properties of the design, not of an installation.
+const (
+	maxQueued     = 20000 // posts that wait in this pod; more are refused at once
+	maxRoomQueued = 5000  // posts that wait in one room, so that one flooded room leaves space for the others
+	maxBatch      = 256   // posts of one transaction
+	maxBatchRooms = 32    // rooms of one transaction
+	hotRoom       = 64    // a room with so many waiting posts gets a transaction of its own
+	batchWorkers  = 4     // transactions in flight
+
+	// prepareTimeout bounds all of a transaction before its COMMIT.
+	prepareTimeout = 5 * time.Second
+	// lockTimeout bounds each wait for a lock; on the server.
+	lockTimeout = 3 * time.Second
+	// idleInTransaction ends, on the server, a transaction whose pod stood still while it held locks.
+	idleInTransaction = 5 * time.Second
+	// connectTimeout bounds making a connection.
+	connectTimeout = 5 * time.Second
+	// deadPeer is after how long without an answer on the network a connection counts as lost, also during COMMIT.
+	deadPeer = 10 * time.Second
+)
+
+// Lifetimes of participants.
+const (
+	// beatEvery is how often a pod renews its lease.
+	beatEvery = 2 * time.Second
+	// leaseTime is after how long without a beat a pod's participants count as detached.
+	leaseTime = 15 * time.Second
+	// DetachedTime is how long a participant who lost the connection stays in his rooms.
+	DetachedTime = 60 * time.Second
+	// UnkeptTime is how long messages of a room without history can be read, by pods that must still deliver them.
+	UnkeptTime = 60 * time.Second
+)
