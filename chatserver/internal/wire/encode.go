@@ -1,10 +1,17 @@
 package wire
 
 import (
+	"strconv"
 	"sync/atomic"
 
 	"chatpool.dev/chatserver/chat"
 )
+
+// MaxDocument is the largest size of a document we send, in bytes. Decode takes up to 64 KiB.
+const MaxDocument = 60 << 10
+
+// headroom is what a document has around its data, at most: names and references in it are bounded by Decode.
+const headroom = 2 << 10
 
 // Encoder writes documents of one pool. Its methods are safe from any goroutine; what they return is only read from then
 // on and may be shared between receivers.
@@ -20,45 +27,72 @@ func NewEncoder(domain string, start uint64) *Encoder {
 	return e
 }
 
-// Delivery is a message for everybody in its room, its author included: encode once, send to all.
-func (e *Encoder) Delivery(m *chat.Message) []byte { return nil }
-
-// RequestURI answers cmd:requri with the URI to invite for channels; it begins with sip:.
-func (e *Encoder) RequestURI(to Ref, uri string) []byte { return nil }
-
-// ServerInfo answers cmd:getserverinfo.
-func (e *Encoder) ServerInfo(to Ref, s Server) []byte { return nil }
-
-// Rooms answers cmd:chansrch and cmd:getassociations (name: of the command) in one or several documents.
-func (e *Encoder) Rooms(to Ref, name string, rooms []Room) [][]byte { return nil }
-
-// Joined answers cmd:join and cmd:bjoin (name: of the command) in one or several documents. failed are the rooms of a
-// batch that could not be entered.
-func (e *Encoder) Joined(to Ref, name string, rooms []Joined, failed []RoomRef) [][]byte { return nil }
-
-// Parted answers cmd:part.
-func (e *Encoder) Parted(to Ref, rooms []chat.ID) []byte { return nil }
-
-// History answers a bccontext query After: as many of the messages (ascending) as fit, from the first on; n tells how
-// many. more says that there are further ones in the store; if not all fit it is true on the wire by itself.
-func (e *Encoder) History(to Ref, room chat.ID, messages []chat.Message, more bool) (doc []byte, n int) {
-	return nil, 0
+func (e *Encoder) begin(size int) []byte {
+	b := make([]byte, 0, size)
+	b = append(b, `<xccos ver="1" envid="`...)
+	b = strconv.AppendUint(b, e.envelope.Add(1), 10)
+	return append(b, `" xmlns="urn:parlano:xml:ns:xccos">`...)
 }
 
-// Recent answers a bccontext query for the last messages (ascending): when they do not fit, the oldest are left out.
-func (e *Encoder) Recent(to Ref, room chat.ID, messages []chat.Message) []byte { return nil }
+// reply wraps the content of a data element.
+func (e *Encoder) reply(to Ref, name string, code Code, data []byte, more bool) []byte {
+	b := e.begin(len(data) + 512)
+	b = appendAttr(append(b, "<rpl"...), "id", "rpl:"+name)
+	b = append(b, ` seqid="1"><commandid`...)
+	b = appendAttr(appendAttr(b, "seqid", to.Seq), "envid", to.Envelope)
+	b = appendNumber(append(b, `/><resp`...), "code", int64(code.Number))
+	b = append(append(append(b, '>'), code.Phrase...), "</resp><data"...)
+	if more {
+		b = append(b, ` more="true"`...)
+	}
+	b = append(append(b, '>'), data...)
+	return append(b, "</data></rpl></xccos>"...)
+}
+
+func (e *Encoder) notice(name string, data []byte) []byte {
+	b := e.begin(len(data) + 256)
+	b = appendAttr(append(b, "<ntc"...), "id", "ntc:"+name)
+	b = append(append(b, ` seqid="1"><data>`...), data...)
+	return append(b, "</data></ntc></xccos>"...)
+}
+
+// RequestURI answers cmd:requri with the URI to invite for channels; it begins with sip:.
+func (e *Encoder) RequestURI(to Ref, uri string) []byte {
+	b := appendAttr([]byte("<uib"), "uri", uri)
+	return e.reply(to, "requri", OK, append(b, "/>"...), false)
+}
+
+// ServerInfo answers cmd:getserverinfo.
+func (e *Encoder) ServerInfo(to Ref, s Server) []byte {
+	b := appendAttr([]byte(`<sib infoType="123"`), "domain", e.domain)
+	b = appendAttr(b, "serverTime", stamp(s.Time))
+	b = appendNumber(b, "searchLimit", int64(s.SearchLimit))
+	b = appendNumber(b, "messageSizeLimit", int64(s.MessageBytes))
+	b = appendNumber(b, "storySizeLimit", int64(s.MessageBytes))
+	b = appendOptional(b, "rootUri", s.RootURI)
+	b = appendOptional(b, "dbVersion", s.DBVersion)
+	b = appendOptional(b, "displayName", s.Name)
+	return e.reply(to, "getserverinfo", OK, append(b, "/>"...), false)
+}
+
+// Parted answers cmd:part.
+func (e *Encoder) Parted(to Ref, rooms []chat.ID) []byte {
+	var b []byte
+	for _, id := range rooms {
+		b = append(appendAttr(append(b, "<chanib"...), "uri", chat.RoomURI(e.domain, id)), "/>"...)
+	}
+	return e.reply(to, "part", OK, b, false)
+}
 
 // Invitations answers cmd:getinv: there are none.
-func (e *Encoder) Invitations(to Ref) []byte { return nil }
+func (e *Encoder) Invitations(to Ref) []byte { return e.reply(to, "getinv", OK, nil, false) }
 
 // Failure answers the command of that name with an outcome other than OK; reason is for people.
-func (e *Encoder) Failure(to Ref, name string, code Code, reason string) []byte { return nil }
-
-// Entered tells those in the rooms that a user has come in (ntc:join).
-func (e *Encoder) Entered(p Participant, rooms []chat.ID) []byte { return nil }
-
-// Left tells those in a room that users have left it (ntc:part).
-func (e *Encoder) Left(room chat.ID, users []chat.Principal) []byte { return nil }
-
-// Kicked tells a user that he is out of a room, because he lost the right to be in it (ntc:kick).
-func (e *Encoder) Kicked(room chat.ID) []byte { return nil }
+func (e *Encoder) Failure(to Ref, name string, code Code, reason string) []byte {
+	const most = 1 << 10
+	if len(reason) > most {
+		reason = reason[:most]
+	}
+	b := appendAttr([]byte("<error"), "text", reason)
+	return e.reply(to, name, code, append(b, "/>"...), false)
+}
