@@ -43,7 +43,10 @@ wait_cnpg() {
 import_chatpool() {
   local n
   for n in $(nodes | grep -v cp); do
-    (use_node "$n" && ! running || import_images)
+    (
+      use_node "$n"
+      if running; then import_images; fi
+    )
   done
 }
 apply_chatpool() {

@@ -14,7 +14,7 @@ if [ -s "$STATE/owner" ]; then RUN=$(cat "$STATE/owner")/.run; fi
 end_site() {
   local n
   use "$1"
-  for n in cp $(seq $MAX_WORKER); do (use_node "$n" && end_node) & done
+  for n in cp $(seq "$MAX_WORKER"); do (use_node "$n" && end_node) & done
   wait
   rm -rf "$C"
 }

@@ -12,8 +12,7 @@ not_here() {
 [ "$(uname -s)" = Linux ] || not_here "Linux (this is $(uname -s))"
 [ "$(uname -m)" = x86_64 ] || not_here "an x86-64 machine (this is $(uname -m))"
 [ "$(id -u)" = 0 ] || not_here "root, as they are made of namespaces of this machine (you are $(id -un))"
-command -v apt-get >/dev/null && grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release ||
-  not_here "Debian 12, whose packages they are made of"
+grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || not_here "Debian 12, whose packages they are made of"
 command -v go >/dev/null || not_here "the go command, version 1.26 or later, on PATH"
 unshare --mount --pid --uts --ipc --net --fork true 2>/dev/null ||
   not_here "a root that may make namespaces (this container's may not)"

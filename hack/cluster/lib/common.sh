@@ -1,5 +1,5 @@
 # Sourced by every script here: paths, messages, timing.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 HACK=$REPO/hack/cluster
 RUN=$REPO/.run                                   # all state of this clone's clusters

@@ -1,6 +1,6 @@
 # Sourced: make a node of namespaces on this machine, and end it. Needs `use SITE NODE` before.
 # shellcheck shell=bash disable=SC2154
-# shellcheck source=worker-config.sh
+# shellcheck source=lib/worker-config.sh
 . "$HACK/lib/worker-config.sh"
 
 NODE_DIRS="/var/lib/containerd /var/lib/kubelet /var/lib/cni /var/lib/etcd /var/lib/chatpool-volumes /var/log/pods /var/log/containers"
@@ -47,7 +47,7 @@ connect_node() {
   ip -n "$NETNS" link set eth0 up
   ip -n "$NETNS" route add default via "$GATEWAY"   # goes nowhere: this machine does not forward
   for i in $(seq ${#SITES[@]}); do                  # pods elsewhere are reached through their nodes
-    for n in $(seq $MAX_WORKER); do
+    for n in $(seq "$MAX_WORKER"); do
       [ "$i.$n" = "$INDEX.$NUM" ] || ip -n "$NETNS" route add "10.$((100 + i)).$n.0/24" via "10.90.$i.$((10 + n))"
     done
   done
@@ -57,7 +57,7 @@ connect_node() {
 # route_services: this machine itself reaches the site's services through a worker that runs.
 route_services() {
   local n
-  for n in $(seq $MAX_WORKER); do
+  for n in $(seq "$MAX_WORKER"); do
     (use_node "$n" && running && ip route replace "$SVC_CIDR" via "$NODE_IP") && return
   done
   ip route del "$SVC_CIDR" 2>/dev/null || true

@@ -57,7 +57,7 @@ in_node() { nsenter -t "$(cat "$PIDFILE")" --mount --net --pid --uts --ipc -- "$
 # nodes: the nodes that the site has data of: cp first, then its workers.
 nodes() {
   local n
-  for n in cp $(seq $MAX_WORKER); do [ ! -d "$C/$SITE-$n" ] || echo "$n"; done
+  for n in cp $(seq "$MAX_WORKER"); do [ ! -d "$C/$SITE-$n" ] || echo "$n"; done
 }
 
 # wait_for SECONDS CMD...: try a command until it succeeds, at most so long.
@@ -74,9 +74,11 @@ wait_for() {
 own() {
   local owner
   mkdir -p "$STATE"
-  owner=$(cat "$STATE/owner" 2>/dev/null || echo "$REPO")
+  if [ ! -s "$STATE/owner" ]; then   # in one go: several scripts may come here at once
+    echo "$REPO" >"$STATE/.owner.$$" && mv "$STATE/.owner.$$" "$STATE/owner"
+  fi
+  owner=$(cat "$STATE/owner")
   [ "$owner" = "$REPO" ] ||
     die "the local clusters on this machine belong to another clone, $owner" \
       "end them with hack/cluster/down.sh (from either clone), then run this again"
-  echo "$REPO" >"$STATE/owner"
 }
