@@ -20,6 +20,7 @@ end_site() {
 }
 restore_machine() {
   ip link del "$BRIDGE" 2>/dev/null || true
+  [ -n "$(ip netns list)" ] || umount /run/netns 2>/dev/null || true   # "ip netns add" had mounted it
   [ ! -s "$STATE/sysctl.saved" ] || sysctl -q -p "$STATE/sysctl.saved"
   [ ! -s "$STATE/made-folders" ] || xargs -r rmdir --ignore-fail-on-non-empty <"$STATE/made-folders"
   rm -rf "$STATE"
