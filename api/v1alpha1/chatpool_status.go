@@ -1,0 +1,93 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ChatPoolStatus is what the operator of this cluster sees of the pool.
+type ChatPoolStatus struct {
+	// ObservedGeneration is the generation of the manifest that the conditions are about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// State is a word for people, derived from the conditions: Creating, Running, Updating, Degraded, Stalled, Standby
+	// or Deleting. Programs read conditions.
+	// +optional
+	State string `json:"state,omitempty"`
+	// Site is the site of the operator that writes this status.
+	// +optional
+	Site string `json:"site,omitempty"`
+	// Address is the pool's SIP address.
+	// +optional
+	Address string `json:"address,omitempty"`
+	// Servers is about the chat servers.
+	// +optional
+	Servers ServersStatus `json:"servers,omitzero"`
+	// Database is about the database.
+	// +optional
+	Database DatabaseStatus `json:"database,omitzero"`
+	// Certificates says until when the certificates are valid.
+	// +optional
+	Certificates CertificatesStatus `json:"certificates,omitzero"`
+	// Conditions: Ready, Reconciling and Stalled, then one per concern.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ServersStatus is about the chat servers.
+type ServersStatus struct {
+	// Replicas is how many servers exist.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// Ready is how many of them are ready.
+	// +optional
+	Ready int32 `json:"ready,omitempty"`
+	// Summary is ready/wanted, as in 2/2.
+	// +optional
+	Summary string `json:"summary,omitempty"`
+	// Selector finds the servers' pods; for autoscalers.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+	// Image is what the servers run, or roll out to.
+	// +optional
+	Image string `json:"image,omitempty"`
+}
+
+// DatabaseStatus is about the database.
+type DatabaseStatus struct {
+	// Instances is how many instances are ready.
+	// +optional
+	Instances int32 `json:"instances,omitempty"`
+	// Summary is ready/wanted, as in 2/2.
+	// +optional
+	Summary string `json:"summary,omitempty"`
+	// Primary is the instance that takes writes.
+	// +optional
+	Primary string `json:"primary,omitempty"`
+	// Mirror is InSync, Lost, None or Unknown.
+	// +optional
+	Mirror string `json:"mirror,omitempty"`
+}
+
+// CertificatesStatus says until when the certificates are valid.
+type CertificatesStatus struct {
+	// ServerNotAfter is when the certificate that clients see expires.
+	// +optional
+	ServerNotAfter *metav1.Time `json:"serverNotAfter,omitempty"`
+	// CANotAfter is when the pool's CA expires.
+	// +optional
+	CANotAfter *metav1.Time `json:"caNotAfter,omitempty"`
+}
+
+// GetConditions gives the conditions for changing them in place.
+func (p *ChatPool) GetConditions() *[]metav1.Condition { return &p.Status.Conditions }
+
+// ReadyWhen lists the conditions that must be True for the pool to be Ready, in the order in which they come true.
+func (p *ChatPool) ReadyWhen() []string {
+	list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady}
+	if p.Spec.Database.Provider == CloudNativePG && p.Spec.Database.Durability == Mirror {
+		list = append(list, ConditionMirrorInSync)
+	}
+	return append(list, ConditionSchemaReady, ConditionServersReady)
+}
