@@ -47,7 +47,7 @@ k() { "$RUN/bin/kubectl" --kubeconfig "$C/admin.conf" "$@"; }
 # running: does the node in use live? Its first process names it, so a pid given to another
 # process since does not count.
 running() {
-  [ -s "$PIDFILE" ] && tr '\0' ' ' <"/proc/$(cat "$PIDFILE")/cmdline" 2>/dev/null |
+  [ -s "$PIDFILE" ] && { tr '\0' ' ' <"/proc/$(cat "$PIDFILE")/cmdline"; } 2>/dev/null |
     grep -q "node-init.sh $SITE ${NODE#"$SITE"-} $"
 }
 
