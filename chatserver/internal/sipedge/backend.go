@@ -7,7 +7,7 @@ import "chatpool.dev/chatserver/chat"
 type Backend interface {
 	// Credential finds a user (login, or address, as the client sent it) and his hash A1 = H(user:realm:password), in
 	// hexadecimal, for algorithm "MD5" or "SHA-256". Kinds of errors: NotFound (no such user), Denied (not enabled by policy,
-	// or the account is disabled), Unavailable.
+	// or the account is disabled; give the hash all the same: only who knows the password is told why), Unavailable.
 	Credential(user, algorithm, realm string) (ha1 string, subject chat.Subject, err error)
 	// Provisioning tells a signed-in user which pool serves him.
 	Provisioning(subject chat.Subject) Provisioning

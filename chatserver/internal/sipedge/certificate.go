@@ -2,6 +2,7 @@ package sipedge
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -14,7 +15,7 @@ import (
 type Certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
-	seen              string // content of both files at the last load; Watch alone uses it after LoadCertificate
+	seen              [sha256.Size]byte // of both files at the last load; Watch alone uses it after LoadCertificate
 }
 
 // LoadCertificate reads both files (PEM).
@@ -27,7 +28,9 @@ func LoadCertificate(certFile, keyFile string) (*Certificate, error) {
 }
 
 // Get is for tls.Config.GetCertificate.
-func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil }
+func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.current.Load(), nil
+}
 
 // Watch reads the files again and again until ctx ends. Files that cannot be used are logged, and the last good ones
 // stay in use.
@@ -58,15 +61,15 @@ func (c *Certificate) reload() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read key: %w", err)
 	}
-	if content := string(cert) + "\x00" + string(key); content == c.seen {
+	sum := sha256.Sum256(append(append(cert, 0), key...))
+	if sum == c.seen {
 		return false, nil
-	} else {
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return false, fmt.Errorf("certificate %q with key %q: %w", c.certFile, c.keyFile, err)
-		}
-		c.current.Store(&pair)
-		c.seen = content
 	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return false, fmt.Errorf("certificate %q with key %q: %w", c.certFile, c.keyFile, err)
+	}
+	c.current.Store(&pair)
+	c.seen = sum
 	return true, nil
 }

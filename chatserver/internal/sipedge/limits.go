@@ -34,3 +34,27 @@ func DefaultLimits() Limits {
 		MoveGrace: 2 * time.Second, Registration: 10 * time.Minute,
 	}
 }
+
+// withDefaults fills in the fields that are zero.
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits()
+	for _, f := range [][2]*int{
+		{&l.Connections, &d.Connections}, {&l.ConnectionsPerIP, &d.ConnectionsPerIP}, {&l.Dialogs, &d.Dialogs},
+		{&l.HeaderBytes, &d.HeaderBytes}, {&l.BodyBytes, &d.BodyBytes}, {&l.Unanswered, &d.Unanswered},
+		{&l.Window, &d.Window}, {&l.QueueMessages, &d.QueueMessages}, {&l.QueueBytes, &d.QueueBytes},
+	} {
+		if *f[0] == 0 {
+			*f[0] = *f[1]
+		}
+	}
+	for _, f := range [][2]*time.Duration{
+		{&l.HandshakeTimeout, &d.HandshakeTimeout}, {&l.SignInTimeout, &d.SignInTimeout}, {&l.MessageTimeout, &d.MessageTimeout},
+		{&l.IdleTimeout, &d.IdleTimeout}, {&l.WriteTimeout, &d.WriteTimeout}, {&l.TransactionTimeout, &d.TransactionTimeout},
+		{&l.MoveGrace, &d.MoveGrace}, {&l.Registration, &d.Registration},
+	} {
+		if *f[0] == 0 {
+			*f[0] = *f[1]
+		}
+	}
+	return l
+}

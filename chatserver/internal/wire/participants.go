@@ -33,7 +33,7 @@ func (e *Encoder) Joined(to Ref, name string, rooms []Joined, failed []RoomRef) 
 	for i := range rooms {
 		room, users := e.appendJoined(&rooms[i], ids)
 		if !p.fits(len(room) + len(users)) {
-			if len(ids) > 0 || len(p.head) > 0 {
+			if len(p.head) > 0 {
 				p.flush(true)
 			}
 			clear(ids)

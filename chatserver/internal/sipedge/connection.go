@@ -1,0 +1,240 @@
+package sipedge
+
+import (
+	"bufio"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"chatpool.dev/chatserver/chat"
+)
+
+// connection is a client's connection. Its reader goroutine (serve) owns the fields without a mutex.
+type connection struct {
+	server    *Server
+	conn      net.Conn
+	transport string // TCP or TLS
+	address   string // the client's IP address
+	tag       string // of To in answers outside of dialogs
+	log       *slog.Logger
+	out       *writer
+	done      chan struct{} // closed when the connection is lost
+	slots     chan struct{} // holds a token for each document that waits for its answer
+
+	user         *identity // nil before REGISTER
+	accepted     time.Time
+	registeredTo time.Time
+
+	mu      sync.Mutex
+	dialogs map[string]*dialog
+	moving  bool // the server is shutting down: dialogs that open are moved
+}
+
+// identity is who a connection belongs to.
+type identity struct {
+	subject  chat.Subject
+	login    string // the name he signed in with
+	endpoint string
+}
+
+func newConnection(s *Server, conn net.Conn, transport, address string) *connection {
+	c := &connection{
+		server: s, conn: conn, transport: transport, address: address, tag: randomHex(8), accepted: time.Now(),
+		log:  s.log.With("remote", conn.RemoteAddr().String()),
+		done: make(chan struct{}), slots: make(chan struct{}, s.limits.Unanswered), dialogs: map[string]*dialog{},
+	}
+	c.out = newWriter(conn, &s.limits, func() {
+		s.metrics.slowReaders.Inc()
+		c.log.Warn("a slow reader was cut off")
+	})
+	return c
+}
+
+// serve reads until the connection is lost, and ends what belongs to it.
+func (c *connection) serve() {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		c.out.run()
+	}()
+	c.read()
+	c.out.end()
+	<-written
+	close(c.done)
+	for _, d := range c.allDialogs() {
+		d.end()
+	}
+}
+
+func (c *connection) read() {
+	limits := &c.server.limits
+	f := framer{in: bufio.NewReaderSize(c.conn, 4<<10), limits: limits}
+	for {
+		c.conn.SetReadDeadline(c.idleUntil())
+		ping, err := f.blank()
+		switch {
+		case errors.Is(err, errPause):
+			continue
+		case err != nil:
+			return
+		case ping:
+			if c.out.send([]byte("\r\n"), nil) != nil {
+				return
+			}
+			continue
+		}
+		c.conn.SetReadDeadline(time.Now().Add(limits.MessageTimeout))
+		m, err := f.next()
+		if err != nil {
+			c.refuseFrame(m, err)
+			return
+		}
+		if !c.handle(m) {
+			return
+		}
+	}
+}
+
+// idleUntil tells how long the client may be silent.
+func (c *connection) idleUntil() time.Time {
+	limits := &c.server.limits
+	if c.user == nil {
+		return c.accepted.Add(limits.SignInTimeout)
+	}
+	if idle := time.Now().Add(limits.IdleTimeout); idle.Before(c.registeredTo) {
+		return idle
+	}
+	return c.registeredTo
+}
+
+func (c *connection) refuseFrame(m *message, err error) {
+	var f *frameError
+	if !errors.As(err, &f) {
+		return
+	}
+	c.log.Info("connection closed: its messages cannot be told apart", "err", err)
+	if answerable(m) {
+		c.respond(m, f.status, "")
+	}
+}
+
+// handle deals with a message; false ends the connection.
+func (c *connection) handle(m *message) bool {
+	if m.isResponse() {
+		if parsed, err := parser.ParseSIP(m.text()); err == nil {
+			c.handleResponse(parsed)
+		}
+		return true
+	}
+	if r := examine(m); r != nil {
+		if m.method() == "ACK" {
+			return true
+		}
+		if !answerable(m) {
+			return false
+		}
+		return c.respond(m, r.status, r.reason, r.extra...)
+	}
+	method := m.method()
+	switch {
+	case method == "REGISTER":
+		return c.register(m)
+	case method == "OPTIONS" && !m.hasDialog():
+		return c.respond(m, 200, "", allow, field{"Accept", "application/sdp, text/plain"})
+	case c.user == nil:
+		return method == "ACK" || c.respond(m, 403, "Sign In With REGISTER First")
+	case m.fromUser() != string(c.user.subject.User):
+		return method == "ACK" || c.respond(m, 403, "From Is Not The Signed-In User")
+	case m.hasDialog():
+		return c.inDialog(m, method)
+	}
+	switch method {
+	case "INVITE":
+		return c.invite(m)
+	case "SUBSCRIBE":
+		return c.subscribe(m)
+	case "ACK":
+		return true
+	case "CANCEL":
+		return c.cancel(m)
+	}
+	return c.respond(m, 481, "")
+}
+
+func (m *message) hasDialog() bool { return m.toTag() != "" }
+
+// respond answers a request; false when the connection is lost.
+func (c *connection) respond(m *message, status int, reason string, extra ...field) bool {
+	return c.respondWith(m, status, reason, c.tag, extra, nil)
+}
+
+func (c *connection) respondWith(m *message, status int, reason, tag string, extra []field, body []byte) bool {
+	c.server.metrics.answered(m.method(), status)
+	return c.out.send(response(m, status, reason, tag, extra, body), nil) == nil
+}
+
+// refuse answers a request with what an error of the core means in SIP.
+func (c *connection) refuse(m *message, err error, diagnostics map[chat.Kind]int) bool {
+	kind := chat.KindOf(err)
+	status := map[chat.Kind]int{chat.Invalid: 400, chat.Denied: 403, chat.NotFound: 404, chat.TooLarge: 486}[kind]
+	var extra []field
+	if status == 0 {
+		status = 503
+		extra = append(extra, field{"Retry-After", "5"})
+	}
+	if id := diagnostics[kind]; id != 0 {
+		extra = append(extra, diagnosticsField(strconv.Itoa(id)+`;source="`+c.server.domain+`";reason="`+quotable(err.Error())+`";component="GroupChat"`))
+	}
+	return c.respond(m, status, "", extra...)
+}
+
+func diagnosticsField(value string) field { return field{"ms-diagnostics", oneLine(value)} }
+
+func (c *connection) allDialogs() []*dialog {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]*dialog, 0, len(c.dialogs))
+	for _, d := range c.dialogs {
+		out = append(out, d)
+	}
+	return out
+}
+
+// dialog finds a dialog by Call-ID and our tag.
+func (c *connection) dialog(callID, tag string) *dialog {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dialogs[dialogKey(callID, tag)]
+}
+
+func dialogKey(callID, tag string) string { return callID + "\x00" + tag }
+
+// move sends all dialogs of the connection to another server; without any it closes the connection.
+func (c *connection) move() {
+	c.mu.Lock()
+	c.moving = true
+	c.mu.Unlock()
+	dialogs := c.allDialogs()
+	for _, d := range dialogs {
+		d.Close(Moved)
+	}
+	if len(dialogs) == 0 {
+		c.out.end()
+	}
+}
+
+// handleResponse takes an answer to one of our requests.
+func (c *connection) handleResponse(parsed sip.Message) {
+	r, ok := parsed.(*sip.Response)
+	if !ok || r.From() == nil || r.CSeq() == nil || r.CallID() == nil || r.StatusCode < 200 {
+		return
+	}
+	if d := c.dialog(r.CallID().Value(), param(r.From().Params, "tag")); d != nil {
+		d.answered(r.CSeq().SeqNo, r.StatusCode)
+	}
+}
