@@ -27,7 +27,7 @@ restore_machine() {
 }
 if [ -d "$RUN" ]; then
   exec 9>"$RUN/up.lock"
-  flock -n 9 || die "up.sh is at work" "wait for it to end, or end it"
+  flock -n 9 || die "up.sh or down.sh is at work" "wait for it to end, or end it"
 fi
 for site in "${SITES[@]}"; do step "$site: ended and removed" end_site "$site"; done
 step "machine as it was" restore_machine

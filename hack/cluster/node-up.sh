@@ -23,7 +23,7 @@ fresh() {
     [[ "$renewed" > "$started" ]] && k wait --for=condition=Ready "node/$NODE" --timeout=1s
 }
 
-started=$(date -u +%FT%T)
+started=$(date -u +%FT%T.%6N)
 if running; then started=""; fi
 start_node
 if [ "$NUM" = 0 ]; then

@@ -31,7 +31,8 @@ step "machine checked" "$HACK/preflight.sh"
 own
 mkdir -p "$RUN"
 exec 9>"$RUN/up.lock"
-flock -n 9 || die "another up.sh or down.sh of this clone is at work" "wait for it to end"
+flock -n 9 || { echo "waiting for another up.sh or down.sh to end" && flock -w 1800 9; } ||
+  die "another up.sh or down.sh of this clone still runs" "end it: it holds $RUN/up.lock"
 step "packages installed" "$HACK/install-deps.sh"
 step "programs built" "$HACK/build.sh"
 step "images made" "$HACK/images.sh"

@@ -73,6 +73,7 @@ wait_for() {
 # own: claim the machine's one set of sites for this clone, or say whose it is.
 own() {
   local owner
+  [ "$(id -u)" = 0 ] || die "${0##*/} needs root" "run it as root"
   mkdir -p "$STATE"
   if [ ! -s "$STATE/owner" ]; then   # in one go: several scripts may come here at once
     echo "$REPO" >"$STATE/.owner.$$" && mv "$STATE/.owner.$$" "$STATE/owner"
