@@ -3,6 +3,8 @@ package pg
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"chatpool.dev/chatserver/chat"
 )
 
@@ -18,63 +20,111 @@ type Changes struct {
 
 // Catalog gives what changed since a revision; 0 asks for everything.
 func (s *Store) Catalog(ctx context.Context, since int64) (Changes, error) {
-	return Changes{}, errSkeleton
+	var c Changes
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) (err error) {
+			c, err = changesSince(ctx, tx, since)
+			return err
+		})
+	})
+	if err != nil {
+		return Changes{}, unavailable("read the catalog", err)
+	}
+	return c, nil
 }
 
-// Groups tells the groups and organisational units of a user, nested ones included. It is called inside of a
-// transaction and must answer from memory.
-type Groups func(user chat.Principal) []chat.Principal
-
-// CategoryRecord is a category with its key and number of rooms.
-type CategoryRecord struct {
-	Key      string
-	Category chat.Category
-	Rooms    int
+func changesSince(ctx context.Context, tx pgx.Tx, since int64) (Changes, error) {
+	var c Changes
+	if err := tx.QueryRow(ctx, `SELECT revision FROM catalog`).Scan(&c.Revision); err != nil {
+		return c, err
+	}
+	if since > c.Revision {
+		since = 0
+	}
+	c.Full = since == 0
+	rows, err := tx.Query(ctx, categoryColumns+` WHERE c.revision > $1`, since)
+	if err != nil {
+		return c, err
+	}
+	if c.Categories, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (chat.Category, error) {
+		r, err := scanCategory(row)
+		return r.Category, err
+	}); err != nil {
+		return c, err
+	}
+	if rows, err = tx.Query(ctx, roomColumns+` WHERE r.revision > $1`, since); err != nil {
+		return c, err
+	}
+	if c.Rooms, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (chat.Room, error) {
+		r, err := scanRoom(row)
+		return r.effective(), err
+	}); err != nil || c.Full {
+		return c, err
+	}
+	if rows, err = tx.Query(ctx, `SELECT id, kind FROM tombstone WHERE revision > $1`, since); err != nil {
+		return c, err
+	}
+	var id [16]byte
+	var kind string
+	_, err = pgx.ForEachRow(rows, []any{&id, &kind}, func() error {
+		if kind == "room" {
+			c.RemovedRooms = append(c.RemovedRooms, idOf(id))
+		} else {
+			c.RemovedCategories = append(c.RemovedCategories, idOf(id))
+		}
+		return nil
+	})
+	return c, err
 }
 
-// RoomRecord is a room as it was declared.
-type RoomRecord struct {
-	Key         string
-	CategoryKey string    // "" if no object declares the category
-	Room        chat.Room // with the lists in full
-	// OutOfScope are the principals of its lists that the category does not cover: kept, but they do not count until
-	// the category covers them. Sorted, each once.
-	OutOfScope []chat.Principal
-	// Participants is the number of users who are in it.
-	Participants int
+// change runs f under the catalog's lock, with the revision that the change gets. F tells whether it changed anything.
+// The commit waits for the mirror, if need be longer than the caller: its outcome is then Unavailable, and the change
+// made all the same, which the next try of the same will find.
+func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx *pgx.Conn, revision int64) (bool, error)) error {
+	result := make(chan error, 1)
+	go func() { result <- s.noteDoubt(s.changing(ctx, f)) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// PutCategory makes or changes the category declared under key; its ID and Version are given by the store. The same content
-// changes nothing. A category of that name without a key is adopted; one with another key is a Conflict of field "name".
-// When the scope changes, the lists of all its rooms are evaluated again in the same transaction, and the versions of
-// all rooms grow, so that no post that was authorized before gets in after.
-func (s *Store) PutCategory(ctx context.Context, key string, c chat.Category, g Groups) (CategoryRecord, error) {
-	return CategoryRecord{}, errSkeleton
+func (s *Store) changing(ctx context.Context, f func(context.Context, *pgx.Conn, int64) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer pooled.Release()
+	conn := pooled.Conn()
+	if _, err := conn.Exec(ctx, "begin"); err != nil {
+		return err
+	}
+	var revision int64
+	err = conn.QueryRow(ctx, `SELECT revision + 1 FROM catalog FOR UPDATE`).Scan(&revision)
+	changed := false
+	if err == nil {
+		changed, err = f(ctx, conn, revision)
+	}
+	if err != nil {
+		rollback(ctx, conn)
+		return err
+	}
+	// An unchanged catalog is committed as well: the caller may rely on what it saw, so that must be on the mirror.
+	var statements []statement
+	if changed {
+		statements = append(statements, statement{`UPDATE catalog SET revision = $1`, []any{revision}})
+	}
+	if err := commit(conn, statements...); err != nil {
+		rollback(ctx, conn)
+		return err
+	}
+	if changed {
+		s.hints.changed()
+	}
+	return nil
 }
-
-// Category gives the category declared under key, or NotFound.
-func (s *Store) Category(ctx context.Context, key string) (CategoryRecord, error) {
-	return CategoryRecord{}, errSkeleton
-}
-
-// DeleteCategory removes the category declared under key; Conflict while it has rooms. With retain it only forgets
-// the key. NotFound if there is none.
-func (s *Store) DeleteCategory(ctx context.Context, key string, retain bool) error {
-	return errSkeleton
-}
-
-// PutRoom makes or changes the room declared under key in the category declared under categoryKey (NotFound, field
-// "category"). The rules are those of PutCategory; ID, CategoryID and Version of r are given by the store. Principals that
-// the category does not cover are kept, do not count and are named in OutOfScope.
-func (s *Store) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g Groups) (RoomRecord, error) {
-	return RoomRecord{}, errSkeleton
-}
-
-// Room gives the room declared under key, or NotFound.
-func (s *Store) Room(ctx context.Context, key string) (RoomRecord, error) {
-	return RoomRecord{}, errSkeleton
-}
-
-// DeleteRoom removes the room declared under key and all its messages. With retain it disables the room, forgets the
-// key and keeps the messages. NotFound if there is none.
-func (s *Store) DeleteRoom(ctx context.Context, key string, retain bool) error { return errSkeleton }

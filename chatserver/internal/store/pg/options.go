@@ -35,20 +35,30 @@ const (
 
 	// prepareTimeout bounds all of a transaction before its COMMIT.
 	prepareTimeout = 5 * time.Second
+	// retryTime is how long a batch is tried on new connections while the server is gone.
+	retryTime = 2 * time.Second
+	// maxWait is how long a post may wait for its batch: its author was told 503 long before, and has sent it again.
+	maxWait = 10 * time.Second
 	// lockTimeout bounds each wait for a lock; on the server.
 	lockTimeout = 3 * time.Second
 	// idleInTransaction ends, on the server, a transaction whose pod stood still while it held locks.
 	idleInTransaction = 5 * time.Second
 	// connectTimeout bounds making a connection.
 	connectTimeout = 5 * time.Second
+	// queryTime bounds each query, whatever deadline the caller has.
+	queryTime = 10 * time.Second
+	// proofWait is how long a reader waits for the witness.
+	proofWait = time.Second
 	// deadPeer is after how long without an answer on the network a connection counts as lost, also during COMMIT.
-	deadPeer = 10 * time.Second
+	deadPeer = 6 * time.Second
 )
 
 // Lifetimes of participants.
 const (
 	// beatEvery is how often a pod renews its lease.
 	beatEvery = 2 * time.Second
+	// sweepEvery is how often a pod looks for participants whose time is over, of all pods.
+	sweepEvery = 5 * time.Second
 	// leaseTime is after how long without a beat a pod's participants count as detached.
 	leaseTime = 15 * time.Second
 	// DetachedTime is how long a participant who lost the connection stays in his rooms.

@@ -2,23 +2,141 @@ package pg
 
 import (
 	"context"
+	_ "embed"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"chatpool.dev/chatserver/chat"
 )
 
+var (
+	//go:embed sql/after.sql
+	afterSQL string
+	//go:embed sql/last.sql
+	lastSQL string
+)
+
 // Heads gives the position of the newest message of each room, 0 for a room without any. Unknown rooms are left out.
 func (s *Store) Heads(ctx context.Context, rooms []chat.ID) (map[chat.ID]chat.Position, error) {
-	return nil, errSkeleton
+	heads := make(map[chat.ID]chat.Position, len(rooms))
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT room_id, epoch, seq FROM room_seq WHERE room_id = ANY ($1::uuid[])`, uuidsOf(rooms))
+		if err != nil {
+			return err
+		}
+		var room [16]byte
+		var epoch, seq int64
+		_, err = pgx.ForEachRow(rows, []any{&room, &epoch, &seq}, func() error {
+			heads[idOf(room)] = chat.At(epoch, seq)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, unavailable("read the heads of rooms", err)
+	}
+	return heads, nil
 }
 
 // After gives at most limit messages after a position, ascending. In a room without history older messages are left
 // out, so a reader that has got fewer than limit is at the head that it asked Heads for before.
 func (s *Store) After(ctx context.Context, room chat.ID, after chat.Position, limit int) ([]chat.Message, error) {
-	return nil, errSkeleton
+	ms, err := s.messages(ctx, room, afterSQL, after.Epoch(), after.Seq(), limit, UnkeptTime.Seconds())
+	if err != nil {
+		return nil, unavailable("read new messages", err)
+	}
+	return ms, nil
 }
 
 // Last gives the newest n messages up to and including a position (0 means the newest of all), ascending. Messages of
 // a room without history are never among them.
 func (s *Store) Last(ctx context.Context, room chat.ID, upTo chat.Position, n int) ([]chat.Message, error) {
-	return nil, errSkeleton
+	if upTo == 0 {
+		upTo = math.MaxInt64
+	}
+	ms, err := s.messages(ctx, room, lastSQL, upTo.Epoch(), upTo.Seq(), n)
+	if err != nil {
+		return nil, unavailable("read history", err)
+	}
+	slices.Reverse(ms)
+	return ms, nil
+}
+
+func (s *Store) messages(ctx context.Context, room chat.ID, sql string, args ...any) ([]chat.Message, error) {
+	id, ok := uuidOf(room)
+	if !ok {
+		return nil, nil
+	}
+	var ms []chat.Message
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, sql, append([]any{id}, args...)...)
+		if err != nil {
+			return err
+		}
+		ms, err = pgx.CollectRows(rows, scanMessage)
+		return err
+	})
+	return ms, err
+}
+
+func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
+	var m chat.Message
+	var room [16]byte
+	var epoch, seq int64
+	err := row.Scan(&room, &epoch, &seq, &m.Author, &m.AuthorName, &m.At, &m.Alert, &m.Text, &m.RTF)
+	m.Room, m.Pos, m.At = idOf(room), chat.At(epoch, seq), m.At.UTC()
+	return m, err
+}
+
+// proofKey is where a connection keeps the proof that its server is the witness's.
+const proofKey = "chatpool.proof"
+
+const sameServer = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2)`
+
+// read runs a query whose result is known to be on the mirror, or fails.
+func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+	p, err := s.witness.proven(ctx)
+	if err != nil {
+		return err
+	}
+	return s.query(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		if data := conn.PgConn().CustomData(); data[proofKey] != p {
+			same := false
+			if err := conn.QueryRow(ctx, sameServer, p.pid, p.started).Scan(&same); err != nil {
+				return err
+			}
+			if !same {
+				s.witness.mismatch(p)
+				conn.Close(ctx)
+				return errUnproven
+			}
+			data[proofKey] = p
+		}
+		if err := f(ctx, conn); err != nil {
+			return err
+		}
+		if !s.witness.still(p) {
+			return errUnproven
+		}
+		return nil
+	})
+}
+
+// query runs queries on a pooled connection, within queryTime.
+func (s *Store) query(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	c, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	err = f(ctx, c.Conn())
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errUnproven) && (c.Conn().IsClosed() || demoted(err)) {
+		s.dropConnections()
+	}
+	return err
 }
