@@ -23,7 +23,6 @@ type connection struct {
 	tag       string // of To in answers outside of dialogs
 	log       *slog.Logger
 	out       *writer
-	done      chan struct{} // closed when the connection is lost
 	slots     chan struct{} // holds a token for each document that waits for its answer
 
 	user         *identity // nil before REGISTER
@@ -42,13 +41,13 @@ type identity struct {
 	endpoint string
 }
 
-func newConnection(s *Server, conn net.Conn, transport, address string) *connection {
+func newConnection(s *Server, conn, raw net.Conn, transport, address string) *connection {
 	c := &connection{
 		server: s, conn: conn, transport: transport, address: address, tag: randomHex(8), accepted: time.Now(),
-		log:  s.log.With("remote", conn.RemoteAddr().String()),
-		done: make(chan struct{}), slots: make(chan struct{}, s.limits.Unanswered), dialogs: map[string]*dialog{},
+		log:   s.log.With("remote", conn.RemoteAddr().String()),
+		slots: make(chan struct{}, s.limits.Unanswered), dialogs: map[string]*dialog{},
 	}
-	c.out = newWriter(conn, &s.limits, func() {
+	c.out = newWriter(conn, raw, &s.limits, func() {
 		s.metrics.slowReaders.Inc()
 		c.log.Warn("a slow reader was cut off")
 	})
@@ -65,7 +64,6 @@ func (c *connection) serve() {
 	c.read()
 	c.out.end()
 	<-written
-	close(c.done)
 	for _, d := range c.allDialogs() {
 		d.end()
 	}
@@ -78,8 +76,6 @@ func (c *connection) read() {
 		c.conn.SetReadDeadline(c.idleUntil())
 		ping, err := f.blank()
 		switch {
-		case errors.Is(err, errPause):
-			continue
 		case err != nil:
 			return
 		case ping:
@@ -126,7 +122,7 @@ func (c *connection) refuseFrame(m *message, err error) {
 // handle deals with a message; false ends the connection.
 func (c *connection) handle(m *message) bool {
 	if m.isResponse() {
-		if parsed, err := parser.ParseSIP(m.text()); err == nil {
+		if parsed, _, err := parser.ParseHeaders(m.text(), false); err == nil {
 			c.handleResponse(parsed)
 		}
 		return true
@@ -178,17 +174,19 @@ func (c *connection) respondWith(m *message, status int, reason, tag string, ext
 	return c.out.send(response(m, status, reason, tag, extra, body), nil) == nil
 }
 
-// refuse answers a request with what an error of the core means in SIP.
+// refuse answers a request with what an error of the core means in SIP. Its text comes in Warning (RFC 3261 20.43), which
+// pidgin-sipe shows to the user, and in ms-diagnostics.
 func (c *connection) refuse(m *message, err error, diagnostics map[chat.Kind]int) bool {
 	kind := chat.KindOf(err)
 	status := map[chat.Kind]int{chat.Invalid: 400, chat.Denied: 403, chat.NotFound: 404, chat.TooLarge: 486}[kind]
-	var extra []field
+	text := quotable(err.Error())
+	extra := []field{{"Warning", "399 " + c.server.domain + ` "` + text + `"`}}
 	if status == 0 {
 		status = 503
 		extra = append(extra, field{"Retry-After", "5"})
 	}
 	if id := diagnostics[kind]; id != 0 {
-		extra = append(extra, diagnosticsField(strconv.Itoa(id)+`;source="`+c.server.domain+`";reason="`+quotable(err.Error())+`";component="GroupChat"`))
+		extra = append(extra, diagnosticsField(strconv.Itoa(id)+`;reason="`+text+`";component="GroupChat"`))
 	}
 	return c.respond(m, status, "", extra...)
 }
@@ -226,6 +224,13 @@ func (c *connection) move() {
 	if len(dialogs) == 0 {
 		c.out.end()
 	}
+}
+
+// deserted tells that the server is shutting down and nothing holds the connection any more.
+func (c *connection) deserted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moving && len(c.dialogs) == 0
 }
 
 // handleResponse takes an answer to one of our requests.

@@ -21,7 +21,8 @@ type dialog struct {
 	lastCSeq  uint32          // of the client; the reader owns it
 	answering map[uint32]bool // CSeqs of documents without an answer yet; under mu
 
-	receiving sync.Mutex // held while the session is called: Closed comes last
+	receiving sync.Mutex    // held while the session is called: Closed comes last
+	gone      chan struct{} // closed when Closed has returned
 
 	mu      sync.Mutex
 	state   state
@@ -79,18 +80,18 @@ func (d *dialog) pump() {
 			return // the connection ends, and the dialog with it
 		}
 		d.window = append(d.window, sent{d.seq, time.Now()})
-		if len(d.window) == 1 {
+		if len(d.window) == 1 && d.closing != Moved {
 			d.arm(d.c.server.limits.TransactionTimeout)
 		}
 	}
-	if len(d.queue) > 0 || d.closing == "" {
-		return
-	}
-	switch d.closing {
-	case Moved:
+	switch {
+	case len(d.queue) > 0 && d.closing == Moved:
+		d.arm(d.c.server.limits.MoveGrace)
+	case len(d.queue) > 0:
+	case d.closing == Moved:
 		d.state = moved
 		d.arm(d.c.server.limits.MoveGrace)
-	case Ended:
+	case d.closing == Ended:
 		if d.transmit("BYE", nil) == nil {
 			d.finish()
 		}
@@ -124,6 +125,10 @@ func (d *dialog) expire() {
 	case moved:
 		d.c.out.end()
 	case open:
+		if d.closing == Moved {
+			d.c.out.end() // it does not take what was sent before
+			return
+		}
 		if len(d.window) == 0 {
 			return
 		}
@@ -184,11 +189,14 @@ func (d *dialog) finish() {
 		d.receiving.Lock()
 		defer d.receiving.Unlock()
 		d.session.Closed()
+		close(d.gone)
 	})
 }
 
+// end is finish for the connection's reader: it waits until the session knows.
 func (d *dialog) end() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.finish()
+	d.mu.Unlock()
+	<-d.gone
 }

@@ -41,7 +41,7 @@ func examine(m *message) *refusal {
 	if r := examineFields(m); r != nil {
 		return r
 	}
-	parsed, err := parser.ParseSIP(m.text())
+	parsed, _, err := parser.ParseHeaders(m.text(), false)
 	if err != nil || parsed.From() == nil || parsed.To() == nil || parsed.CSeq() == nil || parsed.CallID() == nil {
 		return &refusal{status: 400, reason: "Malformed Header"}
 	}

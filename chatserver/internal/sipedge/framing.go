@@ -40,14 +40,8 @@ func (f *framer) blank() (ping bool, err error) {
 		case c != '\r':
 			return false, f.in.UnreadByte()
 		}
-		if f.in.Buffered() == 0 && lines > 0 && c == '\n' {
-			return false, errPause
-		}
 	}
 }
-
-// errPause: a single line end came and nothing after it yet.
-var errPause = errors.New("nothing more for now")
 
 // next reads the message that begins here. With an error of type frameError the message is what could be read of it.
 func (f *framer) next() (*message, error) {

@@ -37,7 +37,7 @@ func (c *connection) inDialog(m *message, method string) bool {
 		return c.info(d, m)
 	case "BYE":
 		d.end()
-		return c.respond(m, 200, "")
+		return c.respond(m, 200, "") && !c.deserted()
 	case "INVITE":
 		return c.reinvite(d, m)
 	case "UPDATE", "OPTIONS":

@@ -64,7 +64,7 @@ func (c *connection) invite(m *message) bool {
 func (c *connection) newDialog(m *message) *dialog {
 	d := &dialog{
 		c: c, callID: m.sip.CallID().Value(), localTag: randomHex(8), remoteTag: m.fromTag(),
-		invite: m.cseq(), lastCSeq: m.cseq(), answering: map[uint32]bool{},
+		invite: m.cseq(), lastCSeq: m.cseq(), answering: map[uint32]bool{}, gone: make(chan struct{}),
 	}
 	d.prefix = " " + contactURI(m) + " SIP/2.0\r\nVia: SIP/2.0/" + c.transport + " " + c.conn.LocalAddr().String() +
 		";branch=z9hG4bK" + d.localTag

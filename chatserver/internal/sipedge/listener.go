@@ -86,7 +86,7 @@ func (s *Server) run(conn net.Conn, t *tls.Config, address string) {
 		s.mu.Unlock()
 		s.running.Done()
 	}()
-	transport := "TCP"
+	raw, transport := conn, "TCP"
 	if t != nil {
 		secured := tls.Server(conn, t)
 		conn.SetDeadline(time.Now().Add(s.limits.HandshakeTimeout))
@@ -97,7 +97,7 @@ func (s *Server) run(conn net.Conn, t *tls.Config, address string) {
 		conn.SetDeadline(time.Time{})
 		conn, transport = secured, "TLS"
 	}
-	c := newConnection(s, conn, transport, address)
+	c := newConnection(s, conn, raw, transport, address)
 	s.mu.Lock()
 	stopping := s.stopping
 	s.connections[c] = true

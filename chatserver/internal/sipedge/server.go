@@ -121,5 +121,10 @@ func randomHex(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
-// quotable makes text of others safe between quotes.
-func quotable(s string) string { return strings.NewReplacer(`"`, "'", `\`, "/").Replace(s) }
+// quotable makes text of an error safe between quotes in a header, and bounds it.
+func quotable(s string) string {
+	if len(s) > 200 {
+		s = s[:200]
+	}
+	return oneLine(strings.NewReplacer(`"`, "'", `\`, "/").Replace(s))
+}

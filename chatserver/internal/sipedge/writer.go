@@ -17,6 +17,7 @@ var errCut = errors.New("the connection is lost")
 // writer sends what is queued for a connection, in order. Queueing never blocks; who lets the queue overflow is cut off.
 type writer struct {
 	conn    net.Conn
+	raw     net.Conn // under TLS: closing it never waits
 	limits  *Limits
 	slow    func() // is called once when the queue overflows
 	mu      sync.Mutex
@@ -31,8 +32,8 @@ type writer struct {
 // frame is a message in two parts, of which the second may be shared with other connections.
 type frame struct{ head, body []byte }
 
-func newWriter(conn net.Conn, limits *Limits, slow func()) *writer {
-	return &writer{conn: conn, limits: limits, slow: slow, wake: make(chan struct{}, 1)}
+func newWriter(conn, raw net.Conn, limits *Limits, slow func()) *writer {
+	return &writer{conn: conn, raw: raw, limits: limits, slow: slow, wake: make(chan struct{}, 1)}
 }
 
 func (w *writer) send(head, body []byte) error {
@@ -45,7 +46,7 @@ func (w *writer) send(head, body []byte) error {
 		w.lost = true
 		w.mu.Unlock()
 		w.slow()
-		w.conn.Close()
+		w.raw.Close()
 		w.signal()
 		return errCut
 	}
@@ -84,7 +85,7 @@ func (w *writer) cut() {
 	w.mu.Lock()
 	w.lost = true
 	w.mu.Unlock()
-	w.conn.Close()
+	w.raw.Close()
 	w.signal()
 }
 
@@ -104,7 +105,11 @@ func (w *writer) run() {
 				return
 			}
 			if len(batch) == 0 {
-				if out.Flush() != nil || ending {
+				if out.Flush() != nil {
+					return
+				}
+				if ending {
+					w.conn.Close() // TLS says goodbye
 					return
 				}
 				break
