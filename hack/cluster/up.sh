@@ -25,6 +25,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+[[ " ${sites[*]} " == *" home "* ]] || pool=no   # the sample pool lives in home
+
+compile_chat() { (cd "$REPO" && mkdir -p bin && CGO_ENABLED=0 go build -buildvcs=false -trimpath -o bin/ ./chatserver/cmd/chat); }
 
 t0=$(now)
 step "machine checked" "$HACK/preflight.sh"
@@ -45,12 +48,13 @@ for site in "${sites[@]}"; do
     step "$site: operators up" "$HACK/deploy.sh" "$site" --no-operator
   fi
 done
-if [ $pool = yes ] && [[ " ${sites[*]} " == *" home "* ]]; then
+if [ $pool = yes ]; then
   step "home: sample pool ready" "$HACK/lib/pool-up.sh"
+  step "chat client compiled" compile_chat
 fi
 printf 'all up after %s s\n' "$(since "$t0")"
 for site in "${sites[@]}"; do
   use "$site"
   echo "  kubectl --kubeconfig $C/admin.conf get nodes"
 done
-if [ $pool = yes ] && [[ " ${sites[*]} " == *" home "* ]]; then "$HACK/lib/how-to-chat.sh"; fi
+[ $pool = no ] || "$HACK/lib/how-to-chat.sh"

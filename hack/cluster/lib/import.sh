@@ -2,20 +2,25 @@
 # shellcheck shell=bash disable=SC2154
 
 # import_images: those that the node lacks. It notes each in $W/imported, beside containerd's own
-# data, so that the second time costs nothing.
+# data, so that the second time costs nothing. kubelet of a starting worker waits for this.
 import_images() {
-  local link tar
+  local link tar mark
   mkdir -p "$W/imported"
   wait_for 60 in_node test -S /run/containerd/containerd.sock ||
     fail_with_log "containerd of $NODE does not answer" "$W/log/containerd.log" "see its log"
   for link in "$RUN"/images/*.tar; do
     [ -e "$link" ] || continue  # a version that another clone has swept away
     tar=$(readlink "$link")
-    [ ! -e "$W/imported/${tar##*/}" ] || continue
+    mark=$W/imported/${tar##*/}
+    if [ -e "$mark" ]; then
+      touch "$mark"
+      continue
+    fi
     in_node ctr -n k8s.io images import "$tar" >"$W/log/import.log" 2>&1 ||
       fail_with_log "importing ${tar##*/} into $NODE failed" "$W/log/import.log" "delete $tar and run it again"
-    touch "$W/imported/${tar##*/}"
+    touch "$mark"
   done
+  in_node touch /run/images-imported
   forget_old_images
 }
 

@@ -8,8 +8,9 @@ echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
 mkdir -p /run/containerd
 start containerd containerd --config "$W/containerd.toml"
 
-# kubelet ends at once if the API server or containerd is not there yet: wait for both.
-until [ -S /run/containerd/containerd.sock ] && (: <"/dev/tcp/$API_IP/6443") 2>/dev/null &&
+# kubelet ends at once if the API server is not there yet, and pods that come before their images
+# back off: node-up.sh says when it has imported them.
+until [ -e /run/images-imported ] && (: <"/dev/tcp/$API_IP/6443") 2>/dev/null &&
   kubectl --kubeconfig "$C/admin.conf" get --raw /readyz >/dev/null 2>&1; do sleep 0.3; done
 start kubelet kubelet --config "$W/kubelet.yaml" --kubeconfig "$C/kubelet-$NODE.conf" \
   --hostname-override "$NODE" --node-ip "$NODE_IP" --v 1
