@@ -21,7 +21,7 @@ import (
 )
 
 // pollEvery is how often the file is looked at. (A ConfigMap's mount gives no events that are worth trusting.)
-const pollEvery = 5 * time.Second
+const pollEvery = 2 * time.Second
 
 // Live is a configuration that follows its file. Current is safe for concurrent use.
 type Live struct {

@@ -16,8 +16,8 @@ import (
 )
 
 // HA1 is the hash that HTTP Digest (RFC 7616) needs of a user: H(login:realm:password) in hexadecimal, with the login
-// as the client sent it. The algorithm is MD5 or SHA-256. Errors are of kind NotFound (no such user), Denied (he
-// has no password) or Invalid (algorithm).
+// as the client sent it. The algorithm is MD5 or SHA-256. Errors are of kind NotFound (no such user, or he has no
+// password) or Invalid (algorithm).
 func (d *Directory) HA1(login, algorithm, realm string) (string, error) {
 	s, err := d.Find(login)
 	if err != nil {
@@ -25,7 +25,7 @@ func (d *Directory) HA1(login, algorithm, realm string) (string, error) {
 	}
 	password := (*d.secrets.Load())[s.User.User()]
 	if password == "" {
-		return "", chat.Errorf(chat.Denied, "user %q: no password is set", login)
+		return "", chat.Errorf(chat.NotFound, "user %q: no password is set", login)
 	}
 	text := []byte(login + ":" + realm + ":" + password)
 	switch algorithm {

@@ -1,0 +1,151 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
+)
+
+// Categories is where categories are kept.
+type Categories interface {
+	PutCategory(ctx context.Context, key string, c chat.Category, g pg.Groups) (pg.CategoryRecord, error)
+	Category(ctx context.Context, key string) (pg.CategoryRecord, error)
+	DeleteCategory(ctx context.Context, key string, retain bool) error
+}
+
+// Rooms is where rooms are kept.
+type Rooms interface {
+	PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error)
+	Room(ctx context.Context, key string) (pg.RoomRecord, error)
+	DeleteRoom(ctx context.Context, key string, retain bool) error
+	Heads(ctx context.Context, rooms []chat.ID) (map[chat.ID]chat.Position, error)
+}
+
+// Options are what the API works with.
+type Options struct {
+	Domain     string // SIP domain of the pool
+	Categories Categories
+	Rooms      Rooms
+	Groups     pg.Groups
+	// Changed is told after each change.
+	Changed func()
+	Status  func(context.Context) adminapi.Status
+	Log     *slog.Logger
+}
+
+// requestTime bounds what a request waits for.
+const requestTime = 9 * time.Second
+
+type api struct{ Options }
+
+// Handler serves the admin API to the operator. The listener does the TLS.
+func Handler(o Options) http.Handler {
+	a := &api{o}
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /v1/categories/{key}", a.serve(a.putCategory))
+	mux.HandleFunc("GET /v1/categories/{key}", a.serve(a.category))
+	mux.HandleFunc("DELETE /v1/categories/{key}", a.serve(a.deleteCategory))
+	mux.HandleFunc("PUT /v1/rooms/{key}", a.serve(a.putRoom))
+	mux.HandleFunc("GET /v1/rooms/{key}", a.serve(a.room))
+	mux.HandleFunc("DELETE /v1/rooms/{key}", a.serve(a.deleteRoom))
+	mux.HandleFunc("GET /v1/status", a.serve(func(r *http.Request) (any, error) { return a.Status(r.Context()), nil }))
+	mux.HandleFunc("/", a.serve(func(r *http.Request) (any, error) {
+		return nil, chat.Errorf(chat.NotFound, "%s %s: no such call", r.Method, r.URL.Path)
+	}))
+	return operatorOnly(mux)
+}
+
+// serve turns a call's result into an answer: nil is 204.
+func (a *api) serve(call func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				a.Log.Error("panic in the admin API", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				writeProblem(w, chat.Errorf(chat.Unavailable, "internal error"))
+			}
+		}()
+		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, adminapi.MaxBody)
+		answer, err := call(r)
+		switch {
+		case err != nil:
+			a.Log.Warn("admin call refused", "method", r.Method, "path", r.URL.Path, "kind", chat.KindOf(err), "err", err)
+			writeProblem(w, err)
+		case answer == nil:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			writeJSON(w, http.StatusOK, "application/json", answer)
+		}
+	}
+}
+
+func writeProblem(w http.ResponseWriter, err error) {
+	p, status := adminapi.ProblemOf(err)
+	writeJSON(w, status, adminapi.ProblemType, p)
+}
+
+func writeJSON(w http.ResponseWriter, status int, mediaType string, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	w.Write(b) // an error means that nobody reads it
+}
+
+// key is the declaring object's name from the path.
+func key(r *http.Request) (string, error) {
+	k := r.PathValue("key")
+	namespace, name, ok := strings.Cut(k, "/")
+	if !ok || namespace == "" || name == "" || len(k) > 512 {
+		return "", chat.FieldErrorf("key", "%q: want NAMESPACE/NAME, path-escaped", k)
+	}
+	return k, nil
+}
+
+// retain is the query's parameter; it must be given, because one of its values removes content.
+func retain(r *http.Request) (bool, error) {
+	switch v := r.URL.Query().Get("retain"); v {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	default:
+		return false, chat.FieldErrorf("retain", "%q: want true or false", v)
+	}
+}
+
+func decode(r *http.Request, v any) error {
+	err := adminapi.DecodeStrict(r.Body, v)
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return chat.Errorf(chat.TooLarge, "the request has more than %d bytes", tooLong.Limit)
+	}
+	return err
+}
+
+// principals brings a list into canonical form; the error names the field.
+func principals(field string, list []chat.Principal) ([]chat.Principal, error) {
+	out := make([]chat.Principal, len(list))
+	for i, p := range list {
+		q, err := chat.ParsePrincipal(string(p))
+		if err != nil {
+			return nil, chat.FieldErrorf(field, "%v", err)
+		}
+		out[i] = q
+	}
+	return out, nil
+}

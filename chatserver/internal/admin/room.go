@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
+)
+
+func (a *api) putRoom(r *http.Request) (any, error) {
+	k, err := key(r)
+	if err != nil {
+		return nil, err
+	}
+	var in adminapi.Room
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Category == "" {
+		return nil, chat.FieldErrorf("category", "must not be empty: a room is in a category")
+	}
+	room, err := roomOf(in)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := a.Rooms.PutRoom(r.Context(), k, in.Category, room, a.Groups)
+	if err != nil {
+		return nil, err
+	}
+	a.Changed()
+	return a.roomStatus(r.Context(), rec)
+}
+
+func (a *api) room(r *http.Request) (any, error) {
+	k, err := key(r)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := a.Rooms.Room(r.Context(), k)
+	if err != nil {
+		return nil, err
+	}
+	status, err := a.roomStatus(r.Context(), rec)
+	if err != nil {
+		return nil, err
+	}
+	room := rec.Room
+	return adminapi.RoomState{
+		Room: adminapi.Room{
+			Category: rec.CategoryKey, Name: room.Name, Description: room.Description,
+			Privacy: room.Privacy, Type: room.Type, Invitations: room.Invitations, Disabled: room.Disabled,
+			Members: room.Members, Managers: room.Managers, Presenters: room.Presenters,
+		},
+		RoomStatus: status,
+	}, nil
+}
+
+func (a *api) deleteRoom(r *http.Request) (any, error) {
+	k, err := key(r)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := retain(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Rooms.DeleteRoom(r.Context(), k, keep); err != nil {
+		return nil, err
+	}
+	a.Changed()
+	return nil, nil
+}
+
+func (a *api) roomStatus(ctx context.Context, rec pg.RoomRecord) (adminapi.RoomStatus, error) {
+	id := rec.Room.ID
+	heads, err := a.Rooms.Heads(ctx, []chat.ID{id})
+	if err != nil {
+		return adminapi.RoomStatus{}, err
+	}
+	return adminapi.RoomStatus{
+		ID: id, URI: chat.RoomURI(a.Domain, id), Participants: rec.Participants, LastPosition: heads[id],
+		Version: rec.Room.Version, OutOfScope: rec.OutOfScope,
+	}, nil
+}
+
+// roomOf makes a room of a declaration and checks it.
+func roomOf(in adminapi.Room) (chat.Room, error) {
+	r := chat.Room{
+		Name: in.Name, Description: in.Description, Disabled: in.Disabled,
+		Privacy:     cmp.Or(in.Privacy, chat.Closed),
+		Type:        cmp.Or(in.Type, chat.Normal),
+		Invitations: cmp.Or(in.Invitations, chat.Inherit),
+	}
+	var err error
+	if r.Members, err = principals("members", in.Members); err != nil {
+		return r, err
+	}
+	if r.Managers, err = principals("managers", in.Managers); err != nil {
+		return r, err
+	}
+	if r.Presenters, err = principals("presenters", in.Presenters); err != nil {
+		return r, err
+	}
+	return r, chat.ValidateRoom(&r)
+}

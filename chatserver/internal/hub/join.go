@@ -1,0 +1,170 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
+	"chatpool.dev/chatserver/internal/wire"
+)
+
+// Entry is the outcome of joining one room.
+type Entry struct {
+	Room   chat.ID
+	Err    error // Denied, NotFound or Unavailable; the rest is empty then
+	Joined wire.Joined
+}
+
+// Join puts a member into rooms, as far as he may be there. In each he gets what comes after Entry.Joined.Head, but
+// not before Release. Joining a room again is no error.
+func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
+	entries := make([]Entry, len(rooms))
+	known := map[chat.ID]int64{}
+	var allowed []chat.ID
+	catalog := h.Catalog()
+	for i, id := range rooms {
+		entries[i].Room = id
+		if _, _, err := catalog.Authorize(h.subject(m.User), id, chat.Join); err != nil {
+			entries[i].Err = err
+			continue
+		}
+		if err := h.participants.Join(ctx, id, pg.Participant{User: m.User, Name: m.Name, Endpoint: m.Endpoint}); err != nil {
+			entries[i].Err = err
+			continue
+		}
+		known[id] = 0
+		allowed = append(allowed, id)
+	}
+	if len(allowed) == 0 {
+		return entries
+	}
+	heads, err := h.messages.Heads(ctx, allowed)
+	if err == nil {
+		var who map[chat.ID]pg.RoomPresence
+		who, err = h.participants.Presence(ctx, known, h.limits().ParticipantUpdateLimit)
+		if err == nil {
+			h.enter(ctx, m, entries, heads, who)
+			return entries
+		}
+	}
+	for i := range entries {
+		if entries[i].Err == nil {
+			entries[i].Err = fmt.Errorf("join room %q: %w", entries[i].Room, err)
+		}
+	}
+	return entries
+}
+
+func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[chat.ID]chat.Position, who map[chat.ID]pg.RoomPresence) {
+	for i := range entries {
+		e := &entries[i]
+		if e.Err != nil {
+			continue
+		}
+		head, exists := heads[e.Room]
+		if !exists {
+			e.Err = chat.Errorf(chat.NotFound, "room %q: no such room", e.Room)
+			continue
+		}
+		sh := h.shard(e.Room)
+		var list []pg.Participant
+		var err error
+		ran := sh.do(ctx, func() {
+			head, list, err = sh.enter(e.Room, arrival{member: m, presence: who[e.Room], head: head})
+		})
+		if !ran {
+			err = chat.Errorf(chat.Unavailable, "join room %q: the server is too busy or stops", e.Room)
+		}
+		if err != nil {
+			e.Err = err
+			continue
+		}
+		if e.Joined, e.Err = h.describe(e.Room, head, list, who[e.Room].Count); e.Err != nil {
+			sh.do(h.ctx, func() { sh.leave(e.Room, m) })
+		}
+	}
+}
+
+// describe makes what a join is answered with.
+func (h *Hub) describe(id chat.ID, head chat.Position, list []pg.Participant, count int) (wire.Joined, error) {
+	r, category, err := h.Catalog().Room(id)
+	if err != nil {
+		return wire.Joined{}, err
+	}
+	j := wire.Joined{Room: wire.Room{Room: r, Category: category, Count: count}, Head: head}
+	for _, p := range list {
+		j.Participants = append(j.Participants, h.standing(p, r))
+	}
+	return j, nil
+}
+
+// Release lets a member have what came since his join was decided.
+func (h *Hub) Release(m *Member, rooms []chat.ID) {
+	for _, id := range rooms {
+		sh := h.shard(id)
+		sh.do(h.ctx, func() { sh.release(id, m) })
+	}
+}
+
+// Leave takes a member out of a room. He gets nothing more from it; the others hear it.
+func (h *Hub) Leave(ctx context.Context, m *Member, id chat.ID) {
+	sh := h.shard(id)
+	sh.do(ctx, func() { sh.leave(id, m) })
+	h.Forget(id, m.User, m.Endpoint)
+}
+
+// Forget has the pool know, as soon as it can be told, that an endpoint is out of a room. It does not block.
+func (h *Hub) Forget(id chat.ID, user chat.Principal, endpoint string) {
+	h.background(func(ctx context.Context) { h.forget(ctx, id, user, endpoint) })
+}
+
+// Detach takes a member's seats away, because his connection is gone. What the pool knows of him stays as it is.
+func (h *Hub) Detach(m *Member, rooms []chat.ID) {
+	m.gone.Store(true)
+	for _, id := range rooms {
+		sh := h.shard(id)
+		sh.do(h.ctx, func() { sh.leave(id, m) })
+	}
+}
+
+// forgetTries is how often a removal is tried before the participant's lease is left to end it.
+const forgetTries = 30
+
+// forget has the pool know that an endpoint is out of a room. It tries until it is done.
+func (h *Hub) forget(ctx context.Context, id chat.ID, user chat.Principal, endpoint string) {
+	for range forgetTries {
+		leaving, cancel := context.WithTimeout(ctx, readTimeout)
+		err := h.participants.Leave(leaving, id, user, endpoint)
+		cancel()
+		if err == nil || chat.Is(err, chat.NotFound) {
+			h.rosters.kick(id)
+			return
+		}
+		h.log.Warn("a participant could not be taken out of a room, trying again", "room", id, "err", err)
+		wait(ctx, pollEvery)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// Counts tells how many users are in each of the rooms, in the whole pool.
+func (h *Hub) Counts(ctx context.Context, rooms []chat.ID) (map[chat.ID]int, error) {
+	known := make(map[chat.ID]int64, len(rooms))
+	for _, id := range rooms {
+		known[id] = 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	found, err := h.participants.Presence(ctx, known, 0)
+	if err != nil {
+		return nil, fmt.Errorf("count participants: %w", err)
+	}
+	counts := make(map[chat.ID]int, len(found))
+	for id, p := range found {
+		counts[id] = p.Count
+	}
+	return counts, nil
+}

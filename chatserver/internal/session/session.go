@@ -1,0 +1,179 @@
+package session
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/hub"
+	"chatpool.dev/chatserver/internal/sipedge"
+	"chatpool.dev/chatserver/internal/wire"
+)
+
+const (
+	// queueLength is how many documents of a session wait.
+	queueLength = 256
+	// commandTimeout bounds what one command waits for.
+	commandTimeout = 10 * time.Second
+)
+
+// session is one dialog. It implements sipedge.Dialog.
+type session struct {
+	server *Server
+	member *hub.Member
+	out    sipedge.Outbox
+	queue  chan func(context.Context)
+	ctx    context.Context
+	end    context.CancelFunc
+	posts  posts
+
+	replaced atomic.Bool
+	restored bool // of run alone: the rooms that the endpoint was in are joined again
+
+	mu    sync.Mutex
+	rooms map[chat.ID]*membership
+}
+
+// membership is what a session knows of a room it is in.
+type membership struct {
+	head  chat.Position // what came later is delivered live
+	fresh bool          // no recent history was asked for since the join
+}
+
+func newSession(s *Server, subject chat.Subject, endpoint string, to sipedge.Outbox) *session {
+	n := &session{
+		server: s,
+		out:    to,
+		queue:  make(chan func(context.Context), queueLength),
+		rooms:  map[chat.ID]*membership{},
+	}
+	n.ctx, n.end = context.WithCancel(context.Background())
+	n.posts.init(n)
+	n.member = &hub.Member{
+		User: subject.User, Name: subject.DisplayName, Endpoint: endpoint,
+		Out: to, Removed: n.forget, Slow: func() { to.Close(sipedge.Moved) },
+	}
+	return n
+}
+
+// run does what is queued, until the session ends.
+func (n *session) run() {
+	defer n.leave()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case do := <-n.queue:
+			n.safely(func() {
+				ctx, cancel := context.WithTimeout(n.ctx, commandTimeout)
+				defer cancel()
+				do(ctx)
+			})
+		}
+	}
+}
+
+// safely keeps a panic inside the session: it ends the session, and the client starts a new one.
+func (n *session) safely(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			n.server.Log.Error("session ended by a panic", "user", n.member.User, "panic", r, "stack", string(debug.Stack()))
+			n.out.Close(sipedge.Moved)
+		}
+	}()
+	f()
+}
+
+// leave gives up the session's seats. Its endpoint stays in its rooms for a while, unless another session has taken over.
+func (n *session) leave() {
+	n.server.Hub.Detach(n.member, n.joined())
+	if n.server.unregister(n) && !n.replaced.Load() {
+		n.server.Endpoints.Detach(n.member.User, n.member.Endpoint)
+	}
+}
+
+// replace ends the session because the endpoint has opened another one.
+func (n *session) replace() {
+	n.replaced.Store(true)
+	n.out.Close(sipedge.Ended)
+	n.end()
+}
+
+// Closed implements sipedge.Dialog.
+func (n *session) Closed() { n.end() }
+
+// Receive implements sipedge.Dialog.
+func (n *session) Receive(body []byte, answer func(sipedge.Answer)) {
+	envelope, err := wire.Decode(body)
+	if err != nil {
+		answer(n.server.outcome(err))
+		return
+	}
+	if p, ok := envelope.Commands[0].Request.(wire.Post); ok && len(envelope.Commands) == 1 {
+		n.posts.receive(envelope.ID, p, answer)
+		return
+	}
+	for _, c := range envelope.Commands {
+		if _, ok := c.Request.(wire.Post); ok {
+			answer(n.server.outcome(chat.FieldErrorf("grpchat", "must be alone in its document")))
+			return
+		}
+	}
+	if !n.enqueue(func(ctx context.Context) {
+		for _, c := range envelope.Commands {
+			n.dispatch(ctx, c)
+		}
+	}) {
+		answer(n.server.busy("too many commands are waiting"))
+		return
+	}
+	answer(sipedge.Answer{})
+}
+
+func (n *session) enqueue(do func(context.Context)) bool {
+	select {
+	case n.queue <- do:
+		return true
+	default:
+		return false
+	}
+}
+
+// send queues a reply. A lost connection ends the session by Closed.
+func (n *session) send(bodies ...[]byte) {
+	for _, b := range bodies {
+		if n.out.Send(b) != nil {
+			return
+		}
+	}
+}
+
+// subject is the user as the directory knows him now.
+func (n *session) subject() chat.Subject { return n.server.Directory.Subject(n.member.User) }
+
+// in gives what is known of a room that the session is in, or nil.
+func (n *session) in(id chat.ID) *membership {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rooms[id]
+}
+
+func (n *session) joined() []chat.ID {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ids := make([]chat.ID, 0, len(n.rooms))
+	for id := range n.rooms {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// forget notes that the session is not in a room any more.
+func (n *session) forget(id chat.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.rooms, id)
+}
