@@ -10,4 +10,4 @@ WITH target AS (
     WHERE id = (SELECT id FROM target)
       AND NOT EXISTS (SELECT FROM message m JOIN target ON m.room_id = target.id)
 )
-SELECT EXISTS (SELECT FROM target) AND (SELECT count(*) FROM gone) >= 0
+SELECT EXISTS (SELECT FROM target)
