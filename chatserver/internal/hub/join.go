@@ -50,8 +50,9 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 		}
 	}
 	for i := range entries {
-		if entries[i].Err == nil {
-			entries[i].Err = fmt.Errorf("join room %q: %w", entries[i].Room, err)
+		if e := &entries[i]; e.Err == nil {
+			e.Err = fmt.Errorf("join room %q: %w", e.Room, err)
+			h.Forget(e.Room, m.User, m.Endpoint)
 		}
 	}
 	return entries
@@ -79,10 +80,12 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 		}
 		if err != nil {
 			e.Err = err
+			h.Forget(e.Room, m.User, m.Endpoint)
 			continue
 		}
 		if e.Joined, e.Err = h.describe(e.Room, head, list, who[e.Room].Count); e.Err != nil {
 			sh.do(h.ctx, func() { sh.leave(e.Room, m) })
+			h.Forget(e.Room, m.User, m.Endpoint)
 		}
 	}
 }
@@ -112,6 +115,10 @@ func (h *Hub) Release(m *Member, rooms []chat.ID) {
 func (h *Hub) Leave(ctx context.Context, m *Member, id chat.ID) {
 	sh := h.shard(id)
 	sh.do(ctx, func() { sh.leave(id, m) })
+	if h.participants.Leave(ctx, id, m.User, m.Endpoint) == nil {
+		h.rosters.kick(id)
+		return
+	}
 	h.Forget(id, m.User, m.Endpoint)
 }
 
@@ -129,14 +136,21 @@ func (h *Hub) Detach(m *Member, rooms []chat.ID) {
 	}
 }
 
-// forgetTries is how often a removal is tried before the participant's lease is left to end it.
+// forgetTries is how often a removal is tried before it is left to the end of the endpoint's session.
 const forgetTries = 30
 
-// forget has the pool know that an endpoint is out of a room. It tries until it is done.
+// forget tries until the pool knows, or the endpoint is back.
 func (h *Hub) forget(ctx context.Context, id chat.ID, user chat.Principal, endpoint string) {
 	for range forgetTries {
+		if h.back(ctx, id, user, endpoint) != nil {
+			return
+		}
 		leaving, cancel := context.WithTimeout(ctx, readTimeout)
 		err := h.participants.Leave(leaving, id, user, endpoint)
+		if m := h.back(ctx, id, user, endpoint); m != nil && err == nil {
+			// He came back while he was taken out.
+			err = h.participants.Join(leaving, id, pg.Participant{User: user, Name: m.Name, Endpoint: endpoint})
+		}
 		cancel()
 		if err == nil || chat.Is(err, chat.NotFound) {
 			h.rosters.kick(id)
@@ -148,6 +162,22 @@ func (h *Hub) forget(ctx context.Context, id chat.ID, user chat.Principal, endpo
 			return
 		}
 	}
+}
+
+// back gives the member who has the endpoint's seat in a room, if there is one on this pod.
+func (h *Hub) back(ctx context.Context, id chat.ID, user chat.Principal, endpoint string) (m *Member) {
+	var found *Member
+	sh := h.shard(id)
+	if sh.do(ctx, func() {
+		if r := sh.rooms[id]; r != nil {
+			if s := r.seats[seatKey{user, endpoint}]; s != nil {
+				found = s.member
+			}
+		}
+	}) {
+		m = found
+	}
+	return m
 }
 
 // Counts tells how many users are in each of the rooms, in the whole pool.
