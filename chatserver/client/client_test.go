@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,7 +16,11 @@ import (
 	"chatpool.dev/chatserver/client/clienttest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "32") // the parallel tests do little but wait
+	goleak.VerifyTestMain(m)
+}
 
 var people = map[string]string{"alice@example.com": "apple", "bob@example.com": "banana"}
 
@@ -240,6 +245,19 @@ func TestDialTakesTheNextServerWhenOneIsDown(t *testing.T) {
 	c := dial(t, options("alice", gone, here))
 	if info, err := c.ServerInfo(testContext(t)); err != nil || info.Address != here.Addr {
 		t.Errorf("info %+v, %v", info, err)
+	}
+}
+
+func TestALongReplyComesInSeveralDocuments(t *testing.T) {
+	pool := clienttest.New(t, people, "One", "Two", "Three", "Four", "Five")
+	c := dial(t, options("alice", pool.Listen()))
+	rooms, err := c.Rooms(testContext(t), "")
+	var names []string
+	for _, r := range rooms {
+		names = append(names, r.Name)
+	}
+	if d := cmp.Diff([]string{"One", "Two", "Three", "Four", "Five"}, names); err != nil || d != "" {
+		t.Error(err, d)
 	}
 }
 

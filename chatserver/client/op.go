@@ -24,7 +24,8 @@ type op struct {
 	sent      bool // on this link, not yet refused
 	sentAt    time.Time
 	notBefore time.Time
-	rejoined  bool // the room was joined again because of this op
+	partial   *xccos.Reply // what came of a reply in several documents
+	rejoined  bool         // the room was joined again because of this op
 	receipt   Receipt
 	// done is called once, on the core's goroutine, unless the op is removed.
 	done func(*xccos.Reply, error)
@@ -81,7 +82,7 @@ func (c *core) flush(now time.Time) {
 }
 
 func (c *core) transmit(o *op, now time.Time) {
-	o.sent, o.sentAt = true, now
+	o.sent, o.sentAt, o.partial = true, now, nil
 	o.receipt.Sent++
 	c.expect(c.link.info(o.document), func(m *sip.Message) { c.answered(o, m) })
 }
@@ -116,6 +117,14 @@ func (c *core) replied(r *xccos.Reply) {
 		return
 	}
 	o := c.ops[i]
+	if o.partial != nil {
+		o.partial.Data.Extend(&r.Data)
+		r = o.partial
+	}
+	if r.Result.Code == 200 && strings.EqualFold(r.Data.More, "true") {
+		o.partial, o.sentAt = r, time.Now()
+		return
+	}
 	switch kind := kindOfStatus(r.Result.Code); {
 	case r.Result.Code == 200:
 		c.finish(o, r, nil)

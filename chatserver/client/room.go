@@ -96,7 +96,7 @@ func (c *core) entered(r *room, reply *xccos.Reply) error {
 	r.Room = roomOf(info)
 	r.Head = head
 	r.joined, r.tries = true, 0
-	c.present(r, info.Present(reply.Data.Users))
+	c.present(r, info.Present)
 	c.deliver(r, r.sequence.start(head, head, r.History))
 	c.catchUp(time.Now())
 	return nil

@@ -65,14 +65,16 @@ func (s *session) info(m *sip.Message) (*sip.Message, func()) {
 		return s.post(m, &q), func() {}
 	}
 	command := strings.TrimPrefix(q.Command.ID, "cmd:")
-	code, data := s.command(command, &q)
+	code, data, further := s.command(command, &q)
 	phrase := "SUCCESS_OK"
 	if code != 200 {
 		phrase = "ERROR"
 	}
 	return m.Answer(200, "OK"), func() {
-		s.notify(fmt.Sprintf(`<rpl id="rpl:%s" seqid="1"><commandid seqid="1" envid="%s"/><resp code="%d">%s</resp><data>%s</data></rpl>`,
-			command, q.Envelope, code, phrase, data))
+		for i, part := range append([]string{data}, further...) {
+			s.notify(fmt.Sprintf(`<rpl id="rpl:%s" seqid="1"><commandid seqid="1" envid="%s"/><resp code="%d">%s</resp><data more="%t">%s</data></rpl>`,
+				command, q.Envelope, code, phrase, i < len(further), part))
+		}
 	}
 }
 
@@ -94,26 +96,30 @@ func (s *session) post(m *sip.Message, q *request) *sip.Message {
 	return m.Answer(200, "OK")
 }
 
-func (s *session) command(name string, q *request) (int, string) {
+// command carries a command out; its reply is in one or more documents.
+func (s *session) command(name string, q *request) (code int, data string, further []string) {
 	switch name {
 	case "join", "bjoin":
-		return s.join(name, q)
+		code, data = s.join(name, q)
 	case "part":
 		r := s.pool.room(q.Command.Data.Room.URI)
 		if r == nil || !s.joined[r] {
-			return 409, ""
+			return 409, "", nil
 		}
 		delete(s.joined, r)
 		s.pool.announce(r, s, `<ntc id="ntc:part" seqid="1"><data><chanib uri="`+r.URI+`"><uib uri="`+s.user+`"/></chanib></data></ntc>`)
-		return 200, `<chanib uri="` + r.URI + `"/>`
+		code, data = 200, `<chanib uri="`+r.URI+`"/>`
 	case "bccontext":
-		return s.history(q)
+		code, data = s.history(q)
 	case "chansrch", "getassociations":
-		return 200, s.search(q.Command.Data.Search.Text)
+		found := s.search(q.Command.Data.Search.Text)
+		return 200, found[0], found[1:]
 	case "getserverinfo":
-		return 200, fmt.Sprintf(`<sib infoType="123" serverTime="%s" searchLimit="999" messageSizeLimit="8192" displayName="Test"/>`, time.Now().UTC().Format(time.RFC3339))
+		code, data = 200, fmt.Sprintf(`<sib infoType="123" serverTime="%s" searchLimit="999" messageSizeLimit="8192" displayName="Test"/>`, time.Now().UTC().Format(time.RFC3339))
+	default:
+		code = 501
 	}
-	return 501, ""
+	return code, data, further
 }
 
 func (s *session) join(name string, q *request) (int, string) {
@@ -183,15 +189,20 @@ func (s *session) history(q *request) (int, string) {
 	return 200, b.String()
 }
 
-func (s *session) search(text string) string {
-	var b strings.Builder
+// search gives the rooms in documents of two.
+func (s *session) search(text string) []string {
+	docs, n := []string{""}, 0
 	for _, r := range s.pool.rooms {
 		if strings.Contains(strings.ToLower(r.Name), strings.ToLower(text)) {
-			fmt.Fprintf(&b, `<chanib uri="%s" name="%s" description="about %s"><info id="urn:parlano:ma:info:ucnt">0</info>`+
+			if n == 2 {
+				docs, n = append(docs, ""), 0
+			}
+			n++
+			docs[len(docs)-1] += fmt.Sprintf(`<chanib uri="%s" name="%s" description="about %s"><info id="urn:parlano:ma:info:ucnt">0</info>`+
 				`<info id="urn:parlano:ma:info:visibility">OPEN</info></chanib>`, r.URI, r.Name, r.Name)
 		}
 	}
-	return b.String()
+	return docs
 }
 
 // announce tells everybody else in the room.

@@ -39,8 +39,9 @@ type Notice struct {
 	Data Data   `xml:"data"`
 }
 
-// Data is the payload of replies and notices.
+// Data is the payload of replies and notices. More (attribute more) tells of a reply that another document goes on with it.
 type Data struct {
+	More    string   `xml:"more,attr"`
 	Rooms   []Room   `xml:"chanib"`
 	Users   []User   `xml:"uib"`
 	Failed  []ChanID `xml:"fib"`
@@ -72,6 +73,8 @@ type Room struct {
 	Properties  []Property `xml:"prop"`
 	Messages    []Message  `xml:"msg"`
 	Users       []User     `xml:"uib"` // in ntc:part
+	// Present is who is in the room: the users that Roles names, each once.
+	Present []User `xml:"-"`
 }
 
 // Role is an aib element: in a room, users (by their ids in this document) who have the rights of the key; in ntc:join, a room.
@@ -124,7 +127,21 @@ func Parse(body []byte) (*Envelope, error) {
 	if err := xml.Unmarshal(body, e); err != nil {
 		return nil, fmt.Errorf("read an XCCOS document of %d bytes: %w", len(body), err)
 	}
+	for i := range e.Replies {
+		d := &e.Replies[i].Data
+		for j := range d.Rooms {
+			d.Rooms[j].Present = d.Rooms[j].present(d.Users)
+		}
+	}
 	return e, nil
+}
+
+// Extend adds what another document of the same reply has.
+func (d *Data) Extend(next *Data) {
+	d.More = next.More
+	d.Rooms = append(d.Rooms, next.Rooms...)
+	d.Failed = append(d.Failed, next.Failed...)
+	d.Servers = append(d.Servers, next.Servers...)
 }
 
 // Property finds the text of an info or prop by the last part of its id, as in "logged", or "".
@@ -139,8 +156,8 @@ func (r *Room) Property(name string) string {
 	return ""
 }
 
-// Present lists who of the users is in the room, each once, in the order of the roles.
-func (r *Room) Present(users []User) []User {
+// present lists who of the users of the document is in the room, in the order of the roles.
+func (r *Room) present(users []User) []User {
 	byID := make(map[string]User, len(users))
 	for _, u := range users {
 		byID[u.ID] = u

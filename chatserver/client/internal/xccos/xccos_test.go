@@ -31,7 +31,7 @@ func TestParseJoinReply(t *testing.T) {
 		t.Errorf("room %+v", room)
 	}
 	var present []string
-	for _, u := range room.Present(r.Data.Users) {
+	for _, u := range room.Present {
 		present = append(present, u.URI)
 	}
 	if d := cmp.Diff([]string{"sip:alice@example.test", "sip:carol@example.test", "sip:bob@example.test"}, present); d != "" {
