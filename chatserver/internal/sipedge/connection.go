@@ -3,6 +3,7 @@ package sipedge
 import (
 	"bufio"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -61,7 +62,9 @@ func (c *connection) serve() {
 		defer close(written)
 		c.out.run()
 	}()
-	c.read()
+	if c.read() {
+		c.drain()
+	}
 	c.out.end()
 	<-written
 	for _, d := range c.allDialogs() {
@@ -69,7 +72,8 @@ func (c *connection) serve() {
 	}
 }
 
-func (c *connection) read() {
+// read handles messages until the connection is lost, or is to be closed: then the client may still be sending.
+func (c *connection) read() (sending bool) {
 	limits := &c.server.limits
 	f := framer{in: bufio.NewReaderSize(c.conn, 4<<10), limits: limits}
 	for {
@@ -77,23 +81,29 @@ func (c *connection) read() {
 		ping, err := f.blank()
 		switch {
 		case err != nil:
-			return
+			return false
 		case ping:
 			if c.out.send([]byte("\r\n"), nil) != nil {
-				return
+				return false
 			}
 			continue
 		}
 		c.conn.SetReadDeadline(time.Now().Add(limits.MessageTimeout))
 		m, err := f.next()
 		if err != nil {
-			c.refuseFrame(m, err)
-			return
+			return c.refuseFrame(m, err)
 		}
 		if !c.handle(m) {
-			return
+			return true
 		}
 	}
+}
+
+// drain reads on for a moment what will not be handled: closing at once would take back the last answer from a client that
+// is still sending.
+func (c *connection) drain() {
+	c.conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	io.CopyN(io.Discard, c.conn, 1<<20)
 }
 
 // idleUntil tells how long the client may be silent.
@@ -108,15 +118,16 @@ func (c *connection) idleUntil() time.Time {
 	return c.registeredTo
 }
 
-func (c *connection) refuseFrame(m *message, err error) {
+func (c *connection) refuseFrame(m *message, err error) (sending bool) {
 	var f *frameError
 	if !errors.As(err, &f) {
-		return
+		return false
 	}
 	c.log.Info("connection closed: its messages cannot be told apart", "err", err)
 	if answerable(m) {
 		c.respond(m, f.status, "")
 	}
+	return true
 }
 
 // handle deals with a message; false ends the connection.

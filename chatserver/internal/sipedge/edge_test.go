@@ -134,6 +134,12 @@ func start(t *testing.T, o Options) (s *Server, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, listen(t, s)
+}
+
+// listen serves on loopback until the test ends, and then waits until nothing of the server is left.
+func listen(t *testing.T, s *Server) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +156,7 @@ func start(t *testing.T, o Options) (s *Server, address string) {
 		s.running.Wait()
 		s.closing.Wait()
 	})
-	return s, l.Addr().String()
+	return l.Addr().String()
 }
 
 // peer is a client made of text.
