@@ -35,6 +35,17 @@ type ChatPoolStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
+// Words for people, in status.state of a ChatPool.
+const (
+	StateCreating = "Creating"
+	StateRunning  = "Running"
+	StateUpdating = "Updating"
+	StateDegraded = "Degraded"
+	StateStalled  = "Stalled"
+	StateStandby  = "Standby" // it lives in another site
+	StateDeleting = "Deleting"
+)
+
 // ServersStatus is about the chat servers.
 type ServersStatus struct {
 	// Replicas is how many servers exist.

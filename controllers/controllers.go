@@ -1,0 +1,68 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/controllers/internal/category"
+	"chatpool.dev/controllers/internal/chatpool"
+	"chatpool.dev/controllers/internal/naming"
+	"chatpool.dev/controllers/internal/poolapi"
+	"chatpool.dev/controllers/internal/room"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Config is what the operator is told: see chatpool.Config.
+type Config = chatpool.Config
+
+// Scheme knows Kubernetes' kinds and ours.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := clientscheme.AddToScheme(s); err != nil {
+		return nil, err
+	}
+	return s, v1alpha1.AddToScheme(s)
+}
+
+// Limit fits a manager's options to the operator's rights: of children it caches those that carry its label, Secrets
+// it reads one by one, and namespaces (none: all) bound everything.
+func Limit(o *ctrl.Options, namespaces []string) {
+	o.Cache.ByObject = map[client.Object]cache.ByObject{}
+	ours := labels.SelectorFromSet(labels.Set{naming.LabelManagedBy: naming.FieldOwner})
+	for _, kind := range chatpool.Watched() {
+		o.Cache.ByObject[kind] = cache.ByObject{Label: ours}
+	}
+	for _, n := range namespaces {
+		if o.Cache.DefaultNamespaces == nil {
+			o.Cache.DefaultNamespaces = map[string]cache.Config{}
+		}
+		o.Cache.DefaultNamespaces[n] = cache.Config{}
+	}
+	o.Client.Cache = &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}
+}
+
+// Setup builds every controller. pools connects with the admin APIs; nil means over their Services.
+func Setup(mgr ctrl.Manager, config Config, pools *poolapi.Connector, now func() time.Time) error {
+	c, events := mgr.GetClient(), mgr.GetEventRecorder(naming.FieldOwner)
+	if pools == nil {
+		pools = &poolapi.Connector{Reader: c, Now: now}
+	}
+	for name, setup := range map[string]func(ctrl.Manager) error{
+		"ChatPool": (&chatpool.Reconciler{Client: c, Config: config, Events: events, Now: now}).Setup,
+		"Category": (&category.Reconciler{Client: c, Pools: pools, Events: events}).Setup,
+		"Room":     (&room.Reconciler{Client: c, Pools: pools, Events: events}).Setup,
+	} {
+		if err := setup(mgr); err != nil {
+			return fmt.Errorf("set up the controller of %s: %w", name, err)
+		}
+	}
+	return nil
+}

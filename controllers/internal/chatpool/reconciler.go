@@ -1,0 +1,156 @@
+// Package chatpool makes of a ChatPool what it says. Each round observes everything once, runs the phases in order,
+// and patches the status once. A phase owns one condition; it decides from what was observed and from what earlier
+// phases left in the round, and names the objects to apply. An object that cannot be applied turns the phase's
+// condition Unknown and stops no other phase.
+//
+// Secrets are read by name when they are needed, never listed or watched, so the operator's role need not list them;
+// a round at least every minute sees their changes.
+package chatpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/controllers/internal/apply"
+	"chatpool.dev/controllers/internal/condition"
+	"chatpool.dev/controllers/internal/convert"
+	"chatpool.dev/controllers/internal/naming"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+// Config is what the operator itself is told.
+type Config struct {
+	// Site is the name of this cluster among spec.sites.
+	Site string
+	// Image is the chat server's, which is also the operator's own.
+	Image string
+	// PostgresImage is what CloudNativePG runs; empty leaves the choice to it.
+	PostgresImage string
+	// Namespace is the operator's own, the only one from which the admin API is reached.
+	Namespace string
+}
+
+// Recorder tells people what happened.
+type Recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// Reconciler makes of a ChatPool what it says.
+type Reconciler struct {
+	Client client.Client
+	Config Config
+	Events Recorder
+	Now    func() time.Time
+	// Database is called when CloudNativePG is found installed, so that its Clusters can be watched.
+	Database func() error
+}
+
+// How long until the next look when nothing happens meanwhile.
+const (
+	calmly  = time.Minute
+	eagerly = 10 * time.Second
+)
+
+// Reconcile runs one round.
+//
+// +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools/status,verbs=patch
+// +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools/finalizers,verbs=update
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ctrl.Result, error) {
+	if !pool.DeletionTimestamp.IsZero() {
+		return r.delete(ctx, pool)
+	}
+	before := pool.DeepCopy()
+	if controllerutil.AddFinalizer(pool, naming.Finalizer) {
+		if err := r.Client.Patch(ctx, pool, client.MergeFrom(before)); err != nil {
+			return ctrl.Result{}, fmt.Errorf("add finalizer: %w", err)
+		}
+		before = pool.DeepCopy()
+	}
+	err := r.round(ctx, pool)
+	r.report(before, pool)
+	if !equality.Semantic.DeepEqual(before.Status, pool.Status) {
+		if e := r.Client.Status().Patch(ctx, pool, client.MergeFrom(before)); e != nil {
+			err = errors.Join(err, fmt.Errorf("patch status: %w", e))
+		}
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if condition.IsTrue(pool, v1alpha1.ConditionReady) {
+		return ctrl.Result{RequeueAfter: jitter(calmly)}, nil
+	}
+	return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil
+}
+
+// round observes, runs the phases and fills the status in memory.
+func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
+	rd := &round{pool: pool, config: r.Config, now: r.Now(), states: map[string]condition.State{}}
+	pool.Status.ObservedGeneration = pool.Generation
+	pool.Status.Site, pool.Status.Address = r.Config.Site, convert.Address(pool)
+	if s, lives := livesHere(pool, r.Config.Site); !lives {
+		rd.standby(s)
+		return nil
+	}
+	seen, err := r.observe(ctx, pool)
+	if err != nil {
+		return err
+	}
+	rd.seen = seen
+	var errs []error
+	for _, ph := range phases {
+		objects, state := ph.decide(rd)
+		for _, o := range objects {
+			if err := apply.Object(ctx, r.Client, o); errors.Is(err, apply.ErrNotOurs) {
+				state = condition.Stuck(v1alpha1.ReasonNotOurs, "%v", err)
+			} else if err != nil {
+				state = condition.Failed(err)
+				errs = append(errs, err)
+			}
+		}
+		rd.states[ph.condition] = state
+		condition.Set(pool, ph.condition, state)
+	}
+	rd.summarize()
+	for _, o := range rd.remove {
+		if err := r.Client.Delete(ctx, o, client.PropagationPolicy("Background")); client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("delete %s: %w", o.GetName(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// report makes an event of each condition that changed since the last round.
+func (r *Reconciler) report(before, after *v1alpha1.ChatPool) {
+	for _, c := range after.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled {
+			continue
+		}
+		status, reason := condition.Get(before, c.Type)
+		if status == c.Status && reason == c.Reason {
+			continue
+		}
+		kind := corev1.EventTypeNormal
+		if c.Status != "True" && status == "True" || c.Reason == v1alpha1.ReasonError || c.Reason == v1alpha1.ReasonMigrationFailed {
+			kind = corev1.EventTypeWarning
+		}
+		r.Events.Eventf(after, nil, kind, c.Reason, c.Type, "%s: %s", c.Type, c.Message)
+	}
+	observeMetrics(after)
+}
+
+// jitter spreads rounds by a fifth, so that many pools are not looked at all at once.
+func jitter(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Int64N(int64(d)/5))
+}

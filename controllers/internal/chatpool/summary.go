@@ -1,0 +1,78 @@
+package chatpool
+
+import (
+	"fmt"
+
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/controllers/internal/condition"
+	"chatpool.dev/controllers/internal/naming"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+)
+
+// summarize computes Ready and the word for people.
+func (r *round) summarize() {
+	p := r.pool
+	condition.Summarize(p, r.states, fmt.Sprintf("clients reach %s at %s.%s.svc", p.Status.Address, naming.PublicService(p), p.Namespace))
+	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
+	switch {
+	case condition.IsTrue(p, v1alpha1.ConditionReady):
+		p.Status.State = v1alpha1.StateRunning
+	case condition.IsTrue(p, v1alpha1.ConditionStalled):
+		p.Status.State = v1alpha1.StateStalled
+	case r.seen.servers == nil || p.Status.State == "" || p.Status.State == v1alpha1.StateCreating:
+		p.Status.State = v1alpha1.StateCreating
+	case serversReason == v1alpha1.ReasonProgressing || serversReason == v1alpha1.ReasonWaitingForMigration:
+		p.Status.State = v1alpha1.StateUpdating
+	default:
+		p.Status.State = v1alpha1.StateDegraded
+	}
+}
+
+// livesHere tells whether the pool lives in this operator's site, and else where.
+func livesHere(p *v1alpha1.ChatPool, site string) (where string, here bool) {
+	if len(p.Spec.Sites) == 0 {
+		return "", true
+	}
+	role := v1alpha1.SitePrimary
+	if p.Spec.PoolState == v1alpha1.FailedOver {
+		role = v1alpha1.SiteBackup
+	}
+	for _, s := range p.Spec.Sites {
+		if s.Role == role {
+			return s.Name, s.Name == site
+		}
+	}
+	return "", false
+}
+
+// standby is the status of a pool that lives in another site: nothing is made or changed here.
+func (r *round) standby(where string) {
+	p := r.pool
+	p.Status.State = v1alpha1.StateStandby
+	known := false
+	for _, s := range p.Spec.Sites {
+		known = known || s.Name == r.config.Site
+	}
+	state := condition.Waiting(v1alpha1.ReasonSitesNotActive, "the pool lives in site %s; nothing of it runs in site %s", where, r.config.Site)
+	if !known {
+		state = condition.Stuck(v1alpha1.ReasonSitesNotActive,
+			"this operator's site is %q, which spec.sites does not have: correct spec.sites[].name, or the operator's --site", r.config.Site)
+	}
+	for _, ph := range phases {
+		meta.RemoveStatusCondition(&p.Status.Conditions, ph.condition)
+	}
+	condition.Set(p, v1alpha1.ConditionReady, state)
+	stalled := condition.Waiting(state.Reason, "%s", state.Message)
+	if state.Stalled {
+		stalled.Status = "True"
+	}
+	condition.Set(p, v1alpha1.ConditionStalled, stalled)
+	condition.Set(p, v1alpha1.ConditionReconciling, condition.Waiting(state.Reason, "%s", state.Message))
+}
+
+// setDeleting says what the deletion of a pool waits for.
+func setDeleting(p *v1alpha1.ChatPool, what string) {
+	condition.Set(p, v1alpha1.ConditionReady, condition.Waiting(v1alpha1.ReasonDeleting, "%s", what))
+	condition.Set(p, v1alpha1.ConditionReconciling, condition.True(v1alpha1.ReasonDeleting, "%s", what))
+}

@@ -1,0 +1,37 @@
+package poolapi
+
+import (
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/controllers/internal/condition"
+)
+
+// StateOf makes a condition of what a pool's admin API said: the one table from kinds of errors to conditions.
+func StateOf(err error) condition.State {
+	switch chat.KindOf(err) {
+	case chat.Invalid, chat.TooLarge, chat.Denied:
+		return condition.Stuck(v1alpha1.ReasonRefused, "the pool refused it: %v", err)
+	case chat.Conflict:
+		return condition.Stuck(v1alpha1.ReasonRefused, "the pool refused it, something else is in the way: %v", err)
+	}
+	return condition.Waiting(v1alpha1.ReasonPoolNotReady, "the pool cannot be asked now, it is tried again: %v", err)
+}
+
+// Reachable tells whether it makes sense to ask the pool's admin API, and else why not.
+func Reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
+	switch {
+	case pool == nil:
+		return condition.Stuck(v1alpha1.ReasonPoolNotFound,
+			"spec.poolName: there is no ChatPool %s in this namespace; make it, or make this object anew with the right name", name), false
+	case !pool.DeletionTimestamp.IsZero():
+		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s is being deleted", name), false
+	case Elsewhere(pool):
+		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s lives in another site, which applies this object there", name), false
+	case pool.Status.Servers.Ready == 0:
+		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "no server of ChatPool %s is ready yet; look: kubectl describe chatpool %s", name, name), false
+	}
+	return condition.State{}, true
+}
+
+// Elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
+func Elsewhere(pool *v1alpha1.ChatPool) bool { return pool.Status.State == v1alpha1.StateStandby }
