@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
@@ -234,18 +235,24 @@ func (p *pool) context() context.Context {
 // next gives the client's next event of a kind; others are passed over.
 func next[E client.Event](p *pool, c *client.Client) E {
 	p.t.Helper()
-	ctx := p.context()
+	e, err := await[E](p.context(), c)
+	p.check(err)
+	return e
+}
+
+func await[E client.Event](ctx context.Context, c *client.Client) (E, error) {
+	var none E
 	for {
 		select {
 		case e, open := <-c.Events():
 			if got, ok := e.(E); ok {
-				return got
+				return got, nil
 			}
 			if !open {
-				p.t.Fatalf("events ended before a %T", *new(E))
+				return none, fmt.Errorf("events ended before a %T", none)
 			}
 		case <-ctx.Done():
-			p.t.Fatalf("no %T came", *new(E))
+			return none, fmt.Errorf("no %T came", none)
 		}
 	}
 }

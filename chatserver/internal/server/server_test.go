@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -213,15 +214,27 @@ func TestManyPostsFromTwoPodsReachEverybodyOnceInOrder(t *testing.T) {
 			errs <- nil
 		}()
 	}
+	var reading sync.WaitGroup
+	var mu sync.Mutex
 	got := map[string][]chat.Position{}
 	for name, c := range clients {
-		for range 2 * each {
-			got[name] = append(got[name], next[client.Message](p, c).Pos)
-		}
+		reading.Go(func() {
+			for range 2 * each {
+				m, err := await[client.Message](p.context(), c)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+				mu.Lock()
+				got[name] = append(got[name], m.Pos)
+				mu.Unlock()
+			}
+		})
 	}
 	for range clients {
 		p.check(<-errs)
 	}
+	reading.Wait()
 	if diff := cmp.Diff(got["alice"], got["bob"]); diff != "" {
 		t.Errorf("alice and bob got different things:\n%s", diff)
 	}
@@ -243,9 +256,14 @@ func TestHealthAndStatus(t *testing.T) {
 	if _, metrics := httpGet(p.context(), t, a, "/metrics"); !strings.Contains(metrics, "chatpool_sessions 0") {
 		t.Error("metrics lack chatpool_sessions")
 	}
-	st, err := p.admin(a).Status(p.context())
-	p.check(err)
-	if st.Pod != "a" || !st.Ready || !st.DatabaseReachable || st.SchemaVersion < 1 {
+	var st adminapi.Status
+	p.await("the database is reached", func(ctx context.Context) bool {
+		var err error
+		st, err = p.admin(a).Status(ctx)
+		p.check(err)
+		return st.DatabaseReachable
+	})
+	if st.Pod != "a" || !st.Ready || st.SchemaVersion < 1 {
 		t.Errorf("status %+v", st)
 	}
 	stranger := adminapi.NewClient("https://"+a.Admin, p.clientTLS("somebody"))
