@@ -91,7 +91,7 @@ func TestTLSWithARenewedCertificate(t *testing.T) {
 	if err := os.WriteFile(certFile, []byte("rubbish"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cert.reload(); err == nil || !strings.Contains(err.Error(), certFile) {
+	if _, err := LoadCertificate(certFile, keyFile); err == nil || !strings.Contains(err.Error(), certFile) {
 		t.Errorf("the error is %v", err)
 	}
 	fresh, serial := connect()
