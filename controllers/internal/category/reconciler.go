@@ -48,10 +48,10 @@ const (
 	eagerly = 5 * time.Second
 )
 
-// Reconcile puts the category, or takes it out when it is being deleted.
-//
 // +kubebuilder:rbac:groups=chatpool.dev,resources=categories,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=categories/status,verbs=patch
+
+// Reconcile puts the category, or takes it out when it is being deleted.
 func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.Category) (ctrl.Result, error) {
 	pool, err := r.pool(ctx, c)
 	if err != nil {

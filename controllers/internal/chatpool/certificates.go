@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
+
 // certificates keeps the pool's CA and its certificates: made when they are missing, anew when two thirds of their
 // life are over or the CA or their names have changed. Servers read them again by themselves.
-//
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
 func certificates(r *round) ([]any, condition.State) {
 	p := r.pool
 	authority, objects, err := authority(r)

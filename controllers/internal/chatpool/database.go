@@ -10,9 +10,9 @@ import (
 	"chatpool.dev/controllers/internal/naming"
 )
 
-// database has CloudNativePG run PostgreSQL, or checks the connection to an External one.
-//
 // +kubebuilder:rbac:groups=postgresql.cnpg.io,resources=clusters;databases,verbs=create;patch
+
+// database has CloudNativePG run PostgreSQL, or checks the connection to an External one.
 func database(r *round) ([]any, condition.State) {
 	p := r.pool
 	if p.Spec.Database.Provider == v1alpha1.External {

@@ -19,12 +19,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
 
-// delete does what deletionPolicy says, then lets the pool go. What carries an owner reference goes with it. What was
-// kept is found again by name and label when a pool of the same name is made.
-//
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=delete
-// +kubebuilder:rbac:groups=postgresql.cnpg.io,resources=clusters;databases,verbs=delete
+// +kubebuilder:rbac:groups=postgresql.cnpg.io,resources=clusters;databases,verbs=get;delete
+
+// delete does what deletionPolicy says, then lets the pool go. What carries an owner reference goes with it. What was
+// kept is found again by name and label when a pool of the same name is made.
 func (r *Reconciler) delete(ctx context.Context, pool *v1alpha1.ChatPool) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(pool, naming.Finalizer) {
 		return ctrl.Result{}, nil

@@ -49,6 +49,8 @@ func (r *Reconciler) observe(ctx context.Context, pool *v1alpha1.ChatPool) (obse
 }
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+
+// observeSecrets reads each Secret that the pool needs by its name.
 func (r *Reconciler) observeSecrets(ctx context.Context, pool *v1alpha1.ChatPool, seen *observed) error {
 	names := []string{
 		naming.CASecret(pool), naming.ServerTLSSecret(pool), naming.InternalTLSSecret(pool), naming.OperatorTLSSecret(pool),
@@ -69,6 +71,8 @@ func (r *Reconciler) observeSecrets(ctx context.Context, pool *v1alpha1.ChatPool
 }
 
 // +kubebuilder:rbac:groups=postgresql.cnpg.io,resources=clusters,verbs=get;list;watch
+
+// observeDatabase reads the Cluster, and notices when CloudNativePG is not there.
 func (r *Reconciler) observeDatabase(ctx context.Context, pool *v1alpha1.ChatPool, seen *observed) error {
 	if pool.Spec.Database.Provider != v1alpha1.CloudNativePG {
 		return nil

@@ -61,12 +61,12 @@ const (
 	eagerly = 10 * time.Second
 )
 
-// Reconcile runs one round.
-//
 // +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools/status,verbs=patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile runs one round.
 func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ctrl.Result, error) {
 	if !pool.DeletionTimestamp.IsZero() {
 		return r.delete(ctx, pool)

@@ -11,12 +11,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// schema brings the database to what the wanted revision needs, by a Job of its own for each revision. Servers change
-// to a revision only after its Job has succeeded.
-//
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
+
+// schema brings the database to what the wanted revision needs, by a Job of its own for each revision. Servers change
+// to a revision only after its Job has succeeded.
 func schema(r *round) ([]any, condition.State) {
 	p := r.pool
 	c, err := convert.PoolConfig(p, r.config.Site)

@@ -12,12 +12,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// servers runs the chat servers. A new revision waits for its migration; until then nothing of the StatefulSet is
-// touched.
-//
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=statefulsets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
+
+// servers runs the chat servers. A new revision waits for its migration; until then nothing of the StatefulSet is
+// touched.
 func servers(r *round) ([]any, condition.State) {
 	p := r.pool
 	want := convert.Replicas(p)

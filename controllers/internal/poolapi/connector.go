@@ -48,9 +48,9 @@ type connection struct {
 	checked time.Time
 }
 
-// Connect gives the client of a pool.
-//
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get
+
+// Connect gives the client of a pool.
 func (c *Connector) Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*adminapi.Client, error) {
 	c.lock.Lock()
 	defer c.lock.Unlock()

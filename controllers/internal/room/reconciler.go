@@ -50,10 +50,10 @@ const (
 	eagerly = 5 * time.Second
 )
 
-// Reconcile puts the room, or takes it out when it is being deleted.
-//
 // +kubebuilder:rbac:groups=chatpool.dev,resources=rooms,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=rooms/status,verbs=patch
+
+// Reconcile puts the room, or takes it out when it is being deleted.
 func (r *Reconciler) Reconcile(ctx context.Context, room *v1alpha1.Room) (ctrl.Result, error) {
 	seen, err := r.observe(ctx, room)
 	if err != nil {
