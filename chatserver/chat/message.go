@@ -3,6 +3,7 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -65,11 +66,14 @@ func (d *Draft) Key() ClientKey {
 
 // Validate checks a draft against the limits.
 func (d *Draft) Validate(l Limits) error {
+	for _, text := range []string{d.Text, d.RTF, d.Name, d.Stamp, d.Envelope, d.Endpoint} {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return FieldErrorf("chat", "must be valid UTF-8 without the character U+0000")
+		}
+	}
 	switch {
 	case d.Text == "":
 		return FieldErrorf("chat", "a post must have text")
-	case !utf8.ValidString(d.Text) || !utf8.ValidString(d.RTF):
-		return FieldErrorf("chat", "must be valid UTF-8")
 	case len(d.Text) > l.MessageBytes:
 		return &Error{Kind: TooLarge, Field: "chat", Text: tooLong(len(d.Text), l.MessageBytes)}
 	case len(d.RTF) > 4*l.MessageBytes:
@@ -78,11 +82,6 @@ func (d *Draft) Validate(l Limits) error {
 		return FieldErrorf("ts", "a post must have a time stamp")
 	case d.Envelope == "" || len(d.Envelope) > 64 || len(d.Endpoint) > 64 || len(d.Stamp) > 64:
 		return FieldErrorf("envid", "envelope id, endpoint id and time stamp must have at most 64 characters, and an envelope id is needed")
-	}
-	for _, r := range d.Text {
-		if r == 0 {
-			return FieldErrorf("chat", "the character U+0000 is not allowed")
-		}
 	}
 	return nil
 }
