@@ -35,7 +35,7 @@ func associations(data *node) (Request, error) {
 		return nil, chat.FieldErrorf("association type", "%q: want MEMBER or MANAGER", kind)
 	}
 	var err error
-	a.Max, err = number(n, "maxresults")
+	a.Max, err = number(n, "maxResults")
 	return a, err
 }
 
@@ -49,7 +49,7 @@ func search(data *node) (Request, error) {
 	}
 	s := Search{Text: strings.TrimSpace(q.attr("criteria"))}
 	var err error
-	if s.Descriptions, err = boolean(q, "searchdesc"); err != nil {
+	if s.Descriptions, err = boolean(q, "searchDesc"); err != nil {
 		return nil, err
 	}
 	extended, err := boolean(q, "extended")
@@ -57,7 +57,7 @@ func search(data *node) (Request, error) {
 		return nil, err
 	}
 	s.Descriptions = s.Descriptions || extended
-	s.Max, err = number(q, "maxresults")
+	s.Max, err = number(q, "maxResults")
 	return s, err
 }
 
@@ -132,7 +132,7 @@ func history(data *node) (Request, error) {
 }
 
 func position(n *node) (chat.Position, error) {
-	s := n.attr("chatid")
+	s := n.attr("chatId")
 	p, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || p < 0 {
 		return 0, chat.FieldErrorf(n.name+" chatId", "%q: want a position, a decimal number from 0", s)
@@ -145,12 +145,12 @@ func invitations(data *node) (Request, error) {
 	if n == nil {
 		return Invitations{}, nil
 	}
-	after, err := number(n, "inviteid")
+	after, err := number(n, "inviteId")
 	return Invitations{After: int64(after)}, err
 }
 
 func post(n *node) (Request, error) {
-	domain, id, err := roomURI(n, "chanuri")
+	domain, id, err := roomURI(n, "chanUri")
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -16,8 +17,7 @@ const (
 	maxElements = 4096
 )
 
-// node is an element as far as we look at it: namespaces are dropped, names of attributes are lower case, and of the
-// content either children or text counts.
+// node is an element as far as we look at it: namespaces are dropped, and of the content either children or text counts.
 type node struct {
 	name     string
 	attrs    []xml.Attr
@@ -31,6 +31,9 @@ func parse(doc []byte) (*node, error) {
 		return nil, chat.Errorf(chat.TooLarge, "document has %d bytes; at most %d are allowed", len(doc), maxInput)
 	}
 	p := parser{in: xml.NewDecoder(bytes.NewReader(doc))}
+	p.in.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
+		return nil, fmt.Errorf("encoding %q: want UTF-8", charset)
+	}
 	for {
 		token, err := p.in.Token()
 		if errors.Is(err, io.EOF) {
@@ -53,7 +56,7 @@ type parser struct {
 	in       *xml.Decoder
 	root     *node
 	open     []*node
-	text     []strings.Builder // of the open elements
+	text     [][]byte // of the open elements
 	elements int
 }
 
@@ -65,11 +68,12 @@ func (p *parser) take(token xml.Token) error {
 		return p.start(t)
 	case xml.EndElement:
 		last := len(p.open) - 1
-		p.open[last].text = p.text[last].String()
+		p.open[last].text = string(p.text[last])
 		p.open, p.text = p.open[:last], p.text[:last]
 	case xml.CharData:
 		if len(p.open) > 0 {
-			p.text[len(p.text)-1].Write(t)
+			last := len(p.text) - 1
+			p.text[last] = append(p.text[last], t...)
 		} else if len(bytes.TrimSpace(t)) > 0 {
 			return chat.Errorf(chat.Invalid, "document has text outside of its element")
 		}
@@ -85,9 +89,6 @@ func (p *parser) start(t xml.StartElement) error {
 		return chat.Errorf(chat.Invalid, "element %q: deeper than %d levels", t.Name.Local, maxDepth)
 	}
 	n := &node{name: t.Name.Local, attrs: t.Attr}
-	for i := range n.attrs {
-		n.attrs[i].Name.Local = strings.ToLower(n.attrs[i].Name.Local)
-	}
 	if len(p.open) > 0 {
 		parent := p.open[len(p.open)-1]
 		parent.children = append(parent.children, n)
@@ -96,14 +97,14 @@ func (p *parser) start(t xml.StartElement) error {
 	} else {
 		p.root = n
 	}
-	p.open, p.text = append(p.open, n), append(p.text, strings.Builder{})
+	p.open, p.text = append(p.open, n), append(p.text, nil)
 	return nil
 }
 
-// attr gives the attribute of that lower-case name, or "".
+// attr gives the attribute of that name in any case, or "".
 func (n *node) attr(name string) string {
 	for _, a := range n.attrs {
-		if a.Name.Local == name && a.Name.Space != "xmlns" {
+		if strings.EqualFold(a.Name.Local, name) && a.Name.Space != "xmlns" {
 			return a.Value
 		}
 	}
