@@ -83,7 +83,9 @@ func changesSince(ctx context.Context, tx pgx.Tx, since int64) (Changes, error) 
 // made all the same, which the next try of the same will find.
 func (s *Store) change(ctx context.Context, f func(ctx context.Context, tx *pgx.Conn, revision int64) (bool, error)) error {
 	result := make(chan error, 1)
-	go func() { result <- s.noteDoubt(s.changing(ctx, f)) }()
+	go func() {
+		result <- s.again(ctx, func() error { return s.noteDoubt(s.changing(ctx, f)) })
+	}()
 	select {
 	case err := <-result:
 		return err

@@ -48,12 +48,6 @@ func faultOf(err error) fault {
 	return faultOther
 }
 
-// demoted tells whether the server answered, but as one that is no primary, or is none for long.
-func demoted(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && faultOf(err) == faultServer
-}
-
 // unavailable makes an error of kind Unavailable, unless err has a kind already.
 func unavailable(what string, err error) error {
 	if isChat(err) {

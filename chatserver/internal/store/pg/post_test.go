@@ -211,23 +211,29 @@ func inOrder(t *testing.T, all []chat.Message, parts ...[]chat.Message) {
 	}
 }
 
-func TestAFullQueueRefusesAtOnce(t *testing.T) {
+func TestAFullQueueRefusesAtOnceAndTheEndRefusesTheRest(t *testing.T) {
 	p := run(t, "a", "host=/nowhere/at/all user=nobody", nil) // nothing leaves the queue
 	const n = 6000
 	results := make(chan chatResult, n)
-	for i := range n {
+	post := func(i int) {
 		p.Post(draft("0190a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", alice, i), 1, true, func(r chatResult) { results <- r })
 	}
-	for range n {
+	refused := func() {
+		t.Helper()
 		if r := result(t, results); !chat.Is(r.Err, chat.Unavailable) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	p.stop()
-	p.Post(draft("0190a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", alice, 1), 1, true, func(r chatResult) { results <- r })
-	if r := result(t, results); !chat.Is(r.Err, chat.Unavailable) {
-		t.Fatalf("after the end: %+v", r)
+	for i := range n {
+		post(i)
 	}
+	refused()
+	p.stop()
+	for range n - 1 {
+		refused()
+	}
+	post(1)
+	refused()
 }
 
 func TestWithoutHistoryMessagesAreReadForAMinuteOnly(t *testing.T) {

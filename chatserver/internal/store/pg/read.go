@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -125,18 +126,36 @@ func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) err
 	})
 }
 
-// query runs queries on a pooled connection, within queryTime.
+// query runs queries, which may be run again, on a pooled connection, within queryTime.
 func (s *Store) query(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
-	c, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Release()
-	err = f(ctx, c.Conn())
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errUnproven) && (c.Conn().IsClosed() || demoted(err)) {
+	return s.again(ctx, func() error {
+		c, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
+		return f(ctx, c.Conn())
+	})
+}
+
+// again does something, once more if it failed because the connection or its server is gone: the pool's connections
+// may all be old.
+func (s *Store) again(ctx context.Context, f func() error) error {
+	err := f()
+	for range 2 {
+		if err == nil || ctx.Err() != nil || isOurs(err) || faultOf(err) != faultServer {
+			break
+		}
 		s.dropConnections()
+		wait(ctx, 50*time.Millisecond)
+		err = f()
 	}
 	return err
+}
+
+// isOurs tells whether an error says nothing about the connection.
+func isOurs(err error) bool {
+	return isChat(err) || errors.Is(err, errUnproven) || errors.Is(err, errDoubt) || errors.Is(err, pgx.ErrNoRows)
 }

@@ -3,8 +3,6 @@ package pgtest
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,7 +11,7 @@ import (
 )
 
 func (s *Server) addMirror() error {
-	primary := filepath.Join(s.dir, "primary")
+	primary := s.socket("primary")
 	if err := s.run("pg_basebackup", "-D", "mirror", "-h", primary, "-U", "postgres", "-X", "stream", "-c", "fast", "-N"); err != nil {
 		return err
 	}
@@ -21,7 +19,7 @@ func (s *Server) addMirror() error {
 	if err := s.configure("mirror", follow); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "mirror", "standby.signal"), nil, 0o600); err != nil {
+	if err := s.command("touch", "mirror/standby.signal").Run(); err != nil { // as the user who runs it
 		return err
 	}
 	if err := s.startNode("mirror"); err != nil {
@@ -33,11 +31,11 @@ func (s *Server) addMirror() error {
 	if err := s.Exec("SELECT pg_reload_conf()"); err != nil {
 		return err
 	}
-	return s.awaitSync()
+	return s.AwaitMirror()
 }
 
-// awaitSync waits until commits wait for the mirror.
-func (s *Server) awaitSync() error {
+// AwaitMirror waits until commits wait for the mirror.
+func (s *Server) AwaitMirror() error {
 	return until("the mirror follows", func(ctx context.Context) (ok bool, err error) {
 		c, err := pgx.Connect(ctx, s.ConnString("postgres"))
 		if err != nil {
@@ -85,7 +83,7 @@ func (s *Server) Promote() error {
 
 // PromotedConnString turns a connection string for the primary into one for the promoted mirror.
 func (s *Server) PromotedConnString(primary string) string {
-	return strings.Replace(primary, filepath.Join(s.dir, "primary"), filepath.Join(s.dir, "mirror"), 1)
+	return strings.Replace(primary, s.socket("primary"), s.socket("mirror"), 1)
 }
 
 // KillBackend kills one of the primary's server processes with SIGKILL: all others end as well, and the server recovers

@@ -48,7 +48,8 @@ const template = "chat_template"
 
 var databases atomic.Int64
 
-// Database makes a database with the newest schema and returns its connection string. It is dropped when the test ends.
+// Database makes a database with the newest schema and returns its connection string. On the shared server it is
+// dropped when the test ends, unless the test failed.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	s.migrate.Do(func() { s.migrated = s.makeTemplate() })
@@ -60,7 +61,7 @@ func (s *Server) Database(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if s.closed.Load() || t.Failed() {
+		if s != shared.server || t.Failed() {
 			return
 		}
 		if err := s.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {

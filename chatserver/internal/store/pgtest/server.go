@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -35,7 +34,6 @@ type Server struct {
 	who      *syscall.SysProcAttr
 	life     io.Closer // closing it lets the watchdog stop and remove all
 	watchdog *exec.Cmd
-	closed   atomic.Bool
 
 	migrate  sync.Once
 	migrated error
@@ -130,19 +128,30 @@ func (s *Server) build(o Options) error {
 	return nil
 }
 
-// configure appends to a node's settings; each node's socket lies in a directory of its own.
+// socket is the directory of a node's socket.
+func (s *Server) socket(node string) string { return filepath.Join(s.dir, node+".s") }
+
+// configure appends to a node's settings.
 func (s *Server) configure(node, text string) error {
+	if err := s.command("mkdir", "-p", s.socket(node)).Run(); err != nil { // as the user who runs it
+		return err
+	}
 	f, err := os.OpenFile(filepath.Join(s.dir, node, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = fmt.Fprintf(f, "%s\nunix_socket_directories = '%s'\n", text, filepath.Join(s.dir, node))
+	_, err = fmt.Fprintf(f, "%s\nunix_socket_directories = '%s'\n", text, s.socket(node))
 	return err
 }
 
 func (s *Server) startNode(node string) error {
-	return s.run("pg_ctl", "-D", node, "-w", "-t", "60", "-l", node+".log", "start")
+	err := s.run("pg_ctl", "-D", node, "-w", "-t", "60", "-l", node+".log", "start")
+	if err != nil {
+		said, _ := os.ReadFile(filepath.Join(s.dir, node+".log"))
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return nil
 }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
@@ -173,7 +182,7 @@ func (s *Server) run(program string, args ...string) error {
 func (s *Server) ConnString(database string) string { return s.connString("primary", database) }
 
 func (s *Server) connString(node, database string) string {
-	return fmt.Sprintf("host=%s user=postgres dbname=%s sslmode=disable", filepath.Join(s.dir, node), database)
+	return fmt.Sprintf("host=%s user=postgres dbname=%s sslmode=disable", s.socket(node), database)
 }
 
 // Restart stops the primary as a crash would and starts it again, which takes no longer than its recovery.
@@ -191,9 +200,6 @@ func (s *Server) Start() error { return s.startNode("primary") }
 
 // close stops and removes everything.
 func (s *Server) close() {
-	if s.closed.Swap(true) {
-		return
-	}
 	s.life.Close()
 	_ = s.watchdog.Wait()
 }

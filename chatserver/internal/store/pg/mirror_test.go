@@ -1,0 +1,296 @@
+package pg_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
+	"chatpool.dev/chatserver/internal/store/pgtest"
+)
+
+// waiting counts the commits that wait for the mirror.
+func waiting(t testing.TB, conn string) int {
+	return scalar[int](t, conn, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+}
+
+// mirrored gives two pods on a server with a mirror, and a room.
+func mirrored(t testing.TB) (server *pgtest.Server, conn string, a, b *pod, r chat.Room) {
+	server = pgtest.Start(t, pgtest.Options{Mirror: true})
+	conn = server.Database(t)
+	a, b = run(t, "a", conn, nil), run(t, "b", conn, nil)
+	r = a.rooms(1)[0]
+	a.mustPost(draft(r.ID, alice, 0), r.Version)
+	b.mustPost(draft(r.ID, bob, 0), r.Version)
+	a.history(r.ID)
+	b.history(r.ID)
+	return server, conn, a, b, r
+}
+
+// unreadable checks that nobody reads messages or the catalog now, in any way.
+func unreadable(t *testing.T, r chat.ID, pods ...*pod) {
+	t.Helper()
+	errs := make(chan error)
+	for _, p := range pods {
+		for _, read := range []func() error{
+			func() error { _, err := p.Heads(t.Context(), []chat.ID{r}); return err },
+			func() error { _, err := p.After(t.Context(), r, 0, 10); return err },
+			func() error { _, err := p.Last(t.Context(), r, 0, 10); return err },
+			func() error { _, err := p.Catalog(t.Context(), 0); return err },
+		} {
+			go func() { errs <- read() }()
+		}
+	}
+	for range 4 * len(pods) {
+		if err := <-errs; !chat.Is(err, chat.Unavailable) {
+			t.Errorf("readable without proof: %v", err)
+		}
+	}
+}
+
+func TestNothingIsAcknowledgedOrReadThatTheMirrorDoesNotHave(t *testing.T) {
+	server, conn, a, b, r := mirrored(t)
+	server.Freeze(t)
+	post := a.post(draft(r.ID, alice, 1), r.Version)
+	eventually(t, "the commit waits", func() bool { return waiting(t, conn) == 1 })
+	if heads, err := b.Heads(t.Context(), []chat.ID{r.ID}); err != nil || heads[r.ID] != chat.At(1, 2) {
+		t.Fatalf("heads %v, %v: want 1/2", heads, err)
+	}
+	if err := b.Join(t.Context(), r.ID, pg.Participant{User: bob, Name: "Bob", Endpoint: "x"}); err != nil {
+		t.Fatalf("join without the mirror: %v", err)
+	}
+	if len(post) > 0 || len(a.deliveredIn(r.ID)) != 1 {
+		t.Fatal("acknowledged or delivered before the mirror has it")
+	}
+	server.Thaw(t)
+	if got := result(t, post); got.Err != nil || got.Message.Pos != chat.At(1, 3) {
+		t.Fatalf("%+v", got)
+	}
+	eventually(t, "delivered", func() bool { return len(a.deliveredIn(r.ID)) == 2 })
+}
+
+func TestACancelledWaitForTheMirrorIsNoAcknowledgement(t *testing.T) {
+	for _, how := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
+		t.Run(how, func(t *testing.T) {
+			server, conn, a, b, r := mirrored(t)
+			server.Freeze(t)
+			post := a.post(draft(r.ID, alice, 1), r.Version)
+			eventually(t, "the commit waits", func() bool { return waiting(t, conn) == 1 })
+			scalar[bool](t, conn, `SELECT `+how+`(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+			if got := result(t, post); !chat.Is(got.Err, chat.Unavailable) {
+				t.Fatalf("%+v", got)
+			}
+			eventually(t, "both witnesses wait", func() bool { return waiting(t, conn) == 2 })
+			if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
+				t.Fatalf("%d rows: PostgreSQL should have committed on the primary alone", n)
+			}
+			unreadable(t, r.ID, a, b)
+
+			again := a.post(draft(r.ID, alice, 1), r.Version)
+			eventually(t, "the duplicate's commit waits as well", func() bool { return waiting(t, conn) == 3 })
+			if len(again) > 0 {
+				t.Fatal("a duplicate was acknowledged that the mirror does not have")
+			}
+			server.Thaw(t)
+			if got := result(t, again); got.Err != nil || !got.Duplicate || got.Message.Pos != chat.At(1, 3) {
+				t.Fatalf("%+v", got)
+			}
+			for _, p := range []*pod{a, b} {
+				if ms := p.history(r.ID); len(ms) != 3 {
+					t.Fatalf("%d messages: want 3", len(ms))
+				}
+			}
+			if n := len(a.deliveredIn(r.ID)); n != 1 {
+				t.Fatalf("%d messages delivered: that one is to be found by reading", n)
+			}
+		})
+	}
+}
+
+func TestAfterACrashNothingIsReadUntilTheMirrorHasIt(t *testing.T) {
+	for name, crash := range map[string]func(*pgtest.Server) error{
+		"the server":                            (*pgtest.Server).Restart,
+		"one process, under a living first one": (*pgtest.Server).KillBackend,
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, conn, a, b, r := mirrored(t)
+			if err := server.StopMirror(); err != nil {
+				t.Fatal(err)
+			}
+			post := a.post(draft(r.ID, alice, 1), r.Version)
+			eventually(t, "the commit waits", func() bool { return waiting(t, conn) == 1 })
+			if err := crash(server); err != nil {
+				t.Fatal(err)
+			}
+			if got := result(t, post); !chat.Is(got.Err, chat.Unavailable) {
+				t.Fatalf("%+v", got)
+			}
+			eventually(t, "the server is back and both witnesses wait", func() bool {
+				c, err := pgx.Connect(t.Context(), conn)
+				if err != nil {
+					return false
+				}
+				defer c.Close(t.Context())
+				n := 0
+				err = c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`).Scan(&n)
+				return err == nil && n == 2
+			})
+			if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
+				t.Fatalf("%d rows: recovery should show the one that waited", n)
+			}
+			unreadable(t, r.ID, a, b)
+			if err := server.StartMirror(); err != nil {
+				t.Fatal(err)
+			}
+			if ms := b.history(r.ID); len(ms) != 3 {
+				t.Fatalf("%d messages: want 3", len(ms))
+			}
+			if got := result(t, a.post(draft(r.ID, alice, 1), r.Version)); got.Err != nil || !got.Duplicate {
+				t.Fatalf("sent again: %+v", got)
+			}
+		})
+	}
+}
+
+func TestAPromotedMirrorIsReadOnlyWhenItHasAMirror(t *testing.T) {
+	server := pgtest.Start(t, pgtest.Options{Mirror: true})
+	old := server.Database(t)
+	promoted := server.PromotedConnString(old)
+	var target atomic.Pointer[string]
+	target.Store(&old)
+	a := run(t, "a", "", func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(*target.Load()) })
+	r := a.rooms(1)[0]
+	a.mustPost(draft(r.ID, alice, 1), r.Version)
+	a.history(r.ID)
+	if err := server.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	target.Store(&promoted)
+	// The witness is on the old primary, which lives; the pool gets connections to the new one.
+	scalar[int](t, old, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE application_name LIKE 'a/%' AND query NOT LIKE 'LISTEN%' AND query NOT LIKE 'commit%'`)
+	eventually(t, "the witness moves to the promoted server and waits there", func() bool {
+		_, err := a.Heads(t.Context(), []chat.ID{r.ID})
+		if !chat.Is(err, chat.Unavailable) {
+			t.Fatalf("read without proof: %v", err)
+		}
+		return waiting(t, promoted) == 1
+	})
+	unreadable(t, r.ID, a)
+	for _, sql := range []string{`ALTER SYSTEM SET synchronous_standby_names = ''`, `SELECT pg_reload_conf()`} {
+		c, err := pgx.Connect(t.Context(), promoted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		c.Close(t.Context())
+	}
+	if ms := a.history(r.ID); len(ms) != 1 {
+		t.Fatalf("%d messages: want 1", len(ms))
+	}
+	a.mustPost(draft(r.ID, alice, 2), r.Version)
+}
+
+// TestNothingIsLostDoubledOrOutOfOrder posts through two pods, each draft until it is acknowledged and now and then once
+// more, while the primary crashes and the mirror stands still.
+func TestNothingIsLostDoubledOrOutOfOrder(t *testing.T) {
+	server, _, a, b, _ := mirrored(t)
+	pods := []*pod{a, b}
+	rs := a.rooms(4)
+	const clients, posts = 6, 120
+	var wg sync.WaitGroup
+	var acknowledged atomic.Int64
+	for i := range clients {
+		wg.Go(func() {
+			author := chat.Principal(fmt.Sprintf("sip:c%d@example.com", i))
+			random := rand.New(rand.NewPCG(1, uint64(i)))
+			for n := range posts {
+				d := draft(rs[random.IntN(len(rs))].ID, author, n)
+				var late []chan pg.PostResult
+				for stored := false; !stored; {
+					c := pods[random.IntN(2)].post(d, 1)
+					select {
+					case r := <-c:
+						stored = r.Err == nil
+						if r.Err != nil && !chat.Is(r.Err, chat.Unavailable) {
+							t.Errorf("post: %v", r.Err)
+							return
+						}
+					case <-time.After(50 * time.Millisecond): // an impatient client sends again
+						late = append(late, c)
+					}
+				}
+				acknowledged.Add(1)
+				for _, c := range late {
+					if r := result(t, c); r.Err == nil && r.Message.Text != d.Text {
+						t.Errorf("another's result: %+v", r)
+					}
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	troubles := trouble(t, server, done)
+	total := 2 // of mirrored
+	for _, r := range a.rooms(4) {
+		ms := a.history(r.ID)
+		noGaps(t, ms)
+		total += len(ms)
+		for _, p := range pods {
+			for i, m := range p.deliveredIn(r.ID) {
+				if m.Text != ms[m.Pos.Seq()-1].Text || i > 0 && m.Pos <= p.deliveredIn(r.ID)[i-1].Pos {
+					t.Errorf("delivered %s %q: not as stored, twice or out of order", m.Pos, m.Text)
+				}
+			}
+		}
+	}
+	if want := clients*posts + 4; int(acknowledged.Load()) != clients*posts || total != want {
+		t.Errorf("%d acknowledged, %d stored: want %d stored", acknowledged.Load(), total, want)
+	}
+	t.Logf("%d posts survived trouble of %d times", total, troubles)
+}
+
+// trouble makes some until done, at least four times.
+func trouble(t *testing.T, server *pgtest.Server, done chan struct{}) (n int) {
+	t.Helper()
+	for ; ; n++ {
+		var err error
+		switch n % 2 {
+		case 0:
+			server.Freeze(t)
+			pause(done, 300*time.Millisecond)
+			server.Thaw(t)
+		case 1:
+			err = server.Restart()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-done:
+			return n
+		default:
+			pause(done, 200*time.Millisecond)
+		}
+		if err := server.AwaitMirror(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// pause lets the others work for a while.
+func pause(done chan struct{}, d time.Duration) {
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}
