@@ -53,7 +53,7 @@ apply_chatpool() {
   [ -s "$CHART/Chart.yaml" ] || die "there is no chart in $CHART" "use --no-operator to do without"
   helmrender -chart "$CHART" -release chatpool -namespace chatpool-system \
     -set image.repository=docker.io/chatpool/chatpool -set "image.tag=$(cat "$RUN/images/chatpool.tag")" \
-    -set "site=$SITE" >"$C/chatpool.yaml"
+    -set postgresImage=docker.io/library/cnpg-postgres:15 -set "site=$SITE" -set "replicas=$WORKERS" >"$C/chatpool.yaml"
   k create namespace chatpool-system --dry-run=client -o yaml >"$C/namespace.yaml"
   apply "$C/namespace.yaml"
   apply "$C/chatpool.yaml"
