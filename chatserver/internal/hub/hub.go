@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,10 +126,20 @@ func (h *Hub) background(work func(ctx context.Context)) {
 		select {
 		case h.work <- struct{}{}:
 			defer func() { <-h.work }()
-			work(h.ctx)
+			h.safely(func() { work(h.ctx) })
 		case <-h.ctx.Done():
 		}
 	})
+}
+
+// safely keeps a panic from ending the process, and with it everybody's sessions.
+func (h *Hub) safely(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.log.Error("panic in the hub", "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // Catalog is the copy of categories and rooms that decisions are made with.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"slices"
 
 	"chatpool.dev/chatserver/chat"
@@ -52,20 +53,17 @@ func (o *roster) update(p pg.RoomPresence, l chat.Limits) news {
 	return n
 }
 
-// list gives those in the room in order of their addresses, or nil when the room is too large for that.
-func (o *roster) list() []pg.Participant {
+// list gives those in the room in order of their addresses, self among them, or nil when the room is too large for that.
+func (o *roster) list(self *Member) []pg.Participant {
 	if o.quiet {
 		return nil
 	}
-	out := make([]pg.Participant, 0, len(o.users))
+	out := []pg.Participant{{User: self.User, Name: self.Name}}
 	for u, name := range o.users {
-		out = append(out, pg.Participant{User: u, Name: name})
-	}
-	slices.SortFunc(out, func(a, b pg.Participant) int {
-		if a.User < b.User {
-			return -1
+		if u != self.User {
+			out = append(out, pg.Participant{User: u, Name: name})
 		}
-		return 1
-	})
+	}
+	slices.SortFunc(out, func(a, b pg.Participant) int { return cmp.Compare(a.User, b.User) })
 	return out
 }

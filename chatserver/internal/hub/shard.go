@@ -27,7 +27,7 @@ func (sh *shard) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case event := <-sh.events:
-			event()
+			sh.hub.safely(event)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func (sh *shard) try(event func()) {
 func (sh *shard) do(ctx context.Context, event func()) bool {
 	done := make(chan struct{})
 	select {
-	case sh.events <- func() { event(); close(done) }:
+	case sh.events <- func() { defer close(done); event() }:
 	case <-ctx.Done():
 		return false
 	case <-sh.hub.ctx.Done():
@@ -97,7 +97,7 @@ func (sh *shard) enter(id chat.ID, a arrival) (head chat.Position, who []pg.Part
 		r.seats[m.key()] = s
 	}
 	s.held = true
-	return r.stream.cursor, r.roster.list(), nil
+	return r.stream.cursor, r.roster.list(m), nil
 }
 
 // release lets the member have what waited for the answer to his join.

@@ -7,6 +7,9 @@ import (
 	"chatpool.dev/chatserver/internal/wire"
 )
 
+// maxRooms is how many rooms a session may be in.
+const maxRooms = 2000
+
 // join enters rooms. Of a batch, each room succeeds or fails alone.
 func (n *session) join(ctx context.Context, c wire.Command, q wire.Join) {
 	var ids []chat.ID
@@ -24,6 +27,10 @@ func (n *session) join(ctx context.Context, c wire.Command, q wire.Join) {
 			asked[id] = ref
 			ids = append(ids, id)
 		}
+	}
+	if len(n.joined())+len(ids) > maxRooms {
+		n.fail(c, chat.Errorf(chat.TooLarge, "in too many rooms at once: at most %d are allowed", maxRooms))
+		return
 	}
 	var joined []wire.Joined
 	var held []chat.ID
