@@ -102,7 +102,7 @@ func (d *testDialog) isClosed() bool {
 }
 
 // last waits for the newest dialog of the backend.
-func (b *backend) last(t *testing.T) *testDialog {
+func (b *backend) last(t testing.TB) *testDialog {
 	t.Helper()
 	var d *testDialog
 	eventually(t, "a dialog", func() bool {
@@ -116,7 +116,7 @@ func (b *backend) last(t *testing.T) *testDialog {
 	return d
 }
 
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !done(); {
 		if time.Now().After(end) {
@@ -127,7 +127,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 }
 
 // start runs a server on loopback until the test ends.
-func start(t *testing.T, o Options) (s *Server, address string) {
+func start(t testing.TB, o Options) (s *Server, address string) {
 	t.Helper()
 	o.Domain = domain
 	s, err := New(o)
@@ -138,7 +138,7 @@ func start(t *testing.T, o Options) (s *Server, address string) {
 }
 
 // listen serves on loopback until the test ends, and then waits until nothing of the server is left.
-func listen(t *testing.T, s *Server) (address string) {
+func listen(t testing.TB, s *Server) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -161,7 +161,7 @@ func listen(t *testing.T, s *Server) (address string) {
 
 // peer is a client made of text.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   *bufio.Reader
 	user string
@@ -170,7 +170,7 @@ type peer struct {
 	callID, tag, toTag string
 }
 
-func dial(t *testing.T, address, user string) *peer {
+func dial(t testing.TB, address, user string) *peer {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -179,7 +179,7 @@ func dial(t *testing.T, address, user string) *peer {
 	return newPeer(t, conn, user)
 }
 
-func newPeer(t *testing.T, conn net.Conn, user string) *peer {
+func newPeer(t testing.TB, conn net.Conn, user string) *peer {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	return &peer{t: t, conn: conn, in: bufio.NewReader(conn), user: user, callID: "call-" + randomHex(4), tag: randomHex(4)}
