@@ -18,6 +18,7 @@ import (
 )
 
 func TestAPostIsStoredDeliveredAndRead(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	r := p.rooms(1)[0]
@@ -42,6 +43,7 @@ func TestAPostIsStoredDeliveredAndRead(t *testing.T) {
 }
 
 func TestEachPostOfABatchHasItsOwnOutcome(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	rs := p.rooms(2)
@@ -125,6 +127,7 @@ func hold(t testing.TB, conn string, r chat.ID) (release func()) {
 }
 
 func TestALockedRoomHoldsUpNoOtherForLong(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	rs := p.rooms(6)
@@ -156,6 +159,7 @@ func TestALockedRoomHoldsUpNoOtherForLong(t *testing.T) {
 }
 
 func TestTwoPodsPostToTheSameRoomsInOppositeOrders(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	a, b := run(t, "a", conn, nil), run(t, "b", conn, nil)
 	rs := a.rooms(12)
@@ -212,6 +216,7 @@ func inOrder(t *testing.T, all []chat.Message, parts ...[]chat.Message) {
 }
 
 func TestAFullQueueRefusesAtOnceAndTheEndRefusesTheRest(t *testing.T) {
+	t.Parallel()
 	p := run(t, "a", "host=/nowhere/at/all user=nobody", nil) // nothing leaves the queue
 	const n = 6000
 	results := make(chan chatResult, n)
@@ -237,6 +242,7 @@ func TestAFullQueueRefusesAtOnceAndTheEndRefusesTheRest(t *testing.T) {
 }
 
 func TestWithoutHistoryMessagesAreReadForAMinuteOnly(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	r := p.rooms(1)[0]
@@ -265,6 +271,7 @@ func TestWithoutHistoryMessagesAreReadForAMinuteOnly(t *testing.T) {
 }
 
 func TestLastGivesTheNewestUpToAPosition(t *testing.T) {
+	t.Parallel()
 	p := run(t, "a", pgtest.Database(t), nil)
 	r := p.rooms(1)[0]
 	for n := range 10 {
@@ -292,6 +299,7 @@ func TestLastGivesTheNewestUpToAPosition(t *testing.T) {
 }
 
 func TestANewEpochGoesOnWhereTheOldOneEnded(t *testing.T) {
+	t.Parallel()
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	r := p.rooms(1)[0]

@@ -19,6 +19,7 @@ import (
 // Store is a pool's database as one pod sees it. All methods are safe for concurrent use.
 type Store struct {
 	config   func() (*pgx.ConnConfig, error)
+	pod      string
 	log      *slog.Logger
 	instance string // the pod in this life of its process
 	workers  int
@@ -51,7 +52,7 @@ func Open(o Options) (*Store, error) {
 		o.Log = slog.Default()
 	}
 	s := &Store{
-		config: o.Config, log: o.Log, instance: o.Pod + "/" + string(newID()), workers: min(batchWorkers, o.MaxConns/2),
+		config: o.Config, pod: o.Pod, log: o.Log, instance: o.Pod + "/" + string(newID()), workers: min(batchWorkers, o.MaxConns/2),
 		queue: newQueue(), witness: newWitness(), lease: newLease(),
 		onCommit: func([]chat.Message) {}, onHint: func(Hint) {},
 	}
@@ -94,7 +95,7 @@ func (s *Store) settings(synchronousCommit string) (*pgx.ConnConfig, error) {
 	}
 	secureDial(c)
 	c.OnNotice = onNotice
-	c.RuntimeParams["application_name"] = s.instance
+	c.RuntimeParams["application_name"] = s.pod
 	c.RuntimeParams["synchronous_commit"] = synchronousCommit
 	c.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleInTransaction.Milliseconds(), 10)

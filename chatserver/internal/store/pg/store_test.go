@@ -216,6 +216,7 @@ func scalar[T any](t testing.TB, conn, sql string, args ...any) T {
 }
 
 func TestSchemaIsReadyAfterMigration(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t, pgtest.Options{})
 	conn := server.ConnString("postgres")
 	p := run(t, "a", conn, nil)

@@ -26,6 +26,8 @@ const patience = 90 * time.Second
 type Options struct {
 	// Mirror adds a streaming standby that every commit must be flushed on.
 	Mirror bool
+	// Durable makes it write to the disk, as in production; benchmarks want that, tests do not.
+	Durable bool
 }
 
 // Server is a PostgreSQL server, maybe with a mirror. It is reached through Unix sockets alone.
@@ -116,7 +118,11 @@ func (s *Server) build(o Options) error {
 	if err := s.run("initdb", "-D", "primary", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"); err != nil {
 		return err
 	}
-	if err := s.configure("primary", settings); err != nil {
+	text := settings
+	if o.Durable {
+		text += "fsync = on\n"
+	}
+	if err := s.configure("primary", text); err != nil {
 		return err
 	}
 	if err := s.startNode("primary"); err != nil {
