@@ -31,10 +31,10 @@ const (
 
 // DatabaseSpec is about the database.
 //
-// +kubebuilder:validation:XValidation:rule="self.provider != 'External' || has(self.externalSecretName)",fieldPath=".externalSecretName",message="provider External needs externalSecretName: a Secret whose key uri has the connection, postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full"
-// +kubebuilder:validation:XValidation:rule="self.provider != 'CloudNativePG' || !has(self.externalSecretName)",fieldPath=".externalSecretName",message="is for provider External: remove it, or set provider to External"
-// +kubebuilder:validation:XValidation:rule="self.provider != 'CloudNativePG' || self.durability != 'Mirror' || self.instances >= 2",fieldPath=".instances",message="durability Mirror needs a mirror: set instances to 2 or more, or durability to PreferMirror"
-// +kubebuilder:validation:XValidation:rule="quantity(string(self.walKeep)).isLessThan(quantity(string(self.storage.size)))",fieldPath=".walKeep",message="must be smaller than storage.size, the volume holds both: raise storage.size or lower walKeep"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || self.provider != 'External' || has(self.externalSecretName)",fieldPath=".externalSecretName",message="provider External needs externalSecretName: a Secret whose key uri has the connection, postgresql://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || self.provider != 'CloudNativePG' || !has(self.externalSecretName)",fieldPath=".externalSecretName",message="is for provider External: remove it, or set provider to External"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || self.provider != 'CloudNativePG' || self.durability != 'Mirror' || self.instances >= 2",fieldPath=".instances",message="durability Mirror needs a mirror: set instances to 2 or more, or durability to PreferMirror"
+// +kubebuilder:validation:XValidation:rule="!has(self.walKeep) || quantity(string(self.walKeep)).isLessThan(quantity(string(self.storage.size)))",fieldPath=".walKeep",message="must be smaller than storage.size, the volume holds both: raise storage.size or lower walKeep"
 type DatabaseSpec struct {
 	// Provider says who runs PostgreSQL: CloudNativePG in this cluster (its operator must be installed), or External.
 	// It cannot be changed.

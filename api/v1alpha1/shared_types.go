@@ -5,7 +5,7 @@ package v1alpha1
 // Case does not matter.
 //
 // +kubebuilder:validation:MaxLength=512
-// +kubebuilder:validation:XValidation:rule="self.matches('^(sip:[^@ <>\";?&,\\\\x00-\\\\x1f\\\\x7f]+@[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*|domain:[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*|(group|ou):[^ \\\\x00-\\\\x1f\\\\x7f][^\\\\x00-\\\\x1f\\\\x7f]*)$')",message="must be sip:USER@DOMAIN, group:NAME, ou:DN or domain:NAME"
+// +kubebuilder:validation:XValidation:rule="self.matches('^((sip:[^@ <>\";?&,\\\\x00-\\\\x1f]+@|domain:)[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?|(group|ou):[^ \\\\x00-\\\\x1f][^\\\\x00-\\\\x1f]*)$')",message="must be sip:USER@DOMAIN, group:NAME, ou:DN or domain:NAME"
 type Principal string
 
 // DisplayName is a name for people: 1 to 256 characters, any but control characters, not beginning or ending with a
