@@ -26,6 +26,8 @@ type Pool struct {
 	OnDeliver func(user string, pos chat.Position) Delivery
 	// PageSize bounds one answer of the history; default 200.
 	PageSize int
+	// Forgetful stores a post that is sent again once more, as a broken server would.
+	Forgetful bool
 
 	t         testing.TB
 	mu        sync.Mutex
@@ -177,7 +179,7 @@ func (p *Pool) Participants(room string) int {
 // store gives a draft its position, once, and delivers it. The pool is locked.
 func (p *Pool) store(r *Room, d chat.Draft) chat.Position {
 	key := d.Key()
-	if pos, again := r.keys[key]; again {
+	if pos, again := r.keys[key]; again && !p.Forgetful {
 		return pos
 	}
 	m := chat.Message{
