@@ -9,9 +9,6 @@ import (
 	"chatpool.dev/chatserver/chat"
 )
 
-// diagnostics of a session that was refused ([MS-OCER]).
-var inviteDiagnostics = map[chat.Kind]int{chat.Denied: 20010, chat.TooLarge: 20009, chat.Unavailable: 20000}
-
 // invite opens a dialog.
 func (c *connection) invite(m *message) bool {
 	sdp := field{"Accept", "application/sdp"}
@@ -25,7 +22,7 @@ func (c *connection) invite(m *message) bool {
 	case c.hasInvite(m):
 		return c.respond(m, 482, "") // the same request by two ways (RFC 3261 8.2.2.2)
 	case len(c.allDialogs()) >= c.server.limits.Dialogs:
-		return c.refuse(m, chat.Errorf(chat.TooLarge, "too many dialogs on this connection"), inviteDiagnostics)
+		return c.refuse(m, chat.Errorf(chat.TooLarge, "too many dialogs on this connection"))
 	}
 	answer, ok := answerSDP(m.body, c.localIP())
 	if !ok {
@@ -37,7 +34,7 @@ func (c *connection) invite(m *message) bool {
 		d.mu.Lock()
 		d.state = ended
 		d.mu.Unlock()
-		return c.refuse(m, err, inviteDiagnostics)
+		return c.refuse(m, err)
 	}
 	d.session = session
 	accept := response(m, 200, "", d.localTag, []field{

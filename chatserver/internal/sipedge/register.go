@@ -64,7 +64,7 @@ func (c *connection) signIn(m *message, user string) bool {
 		c.respond(m, 503, "Too Many Failed Sign-Ins", field{"Retry-After", strconv.Itoa(int(throttled.Wait.Seconds()) + 1)})
 		return false
 	case err != nil:
-		c.refuse(m, err, inviteDiagnostics)
+		c.refuse(m, err)
 		return false
 	case string(subject.User) != user:
 		c.respond(m, 403, "Not Your Address")
@@ -101,7 +101,7 @@ func (c *connection) recheck(m *message, user string) (ok, alive bool) {
 	_, subject, err := c.server.backend.Credential(c.user.login, "SHA-256", c.server.domain)
 	switch {
 	case chat.Is(err, chat.Denied) || chat.Is(err, chat.NotFound):
-		c.refuse(m, err, inviteDiagnostics)
+		c.refuse(m, err)
 		return false, false
 	case err == nil:
 		c.user.subject = subject
