@@ -90,7 +90,7 @@ func (r *Run) report(lasted time.Duration) *Report {
 	for _, l := range r.listeners {
 		record.Readers = append(record.Readers, l.readers...)
 	}
-	rep.Found = Check(record)
+	rep.Found = append([]string{}, Check(record)...) // never null in JSON
 	rep.count(record)
 	m := r.meter
 	m.change(func() {
