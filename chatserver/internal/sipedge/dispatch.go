@@ -11,7 +11,7 @@ import (
 // handle deals with a message; false ends the connection.
 func (c *connection) handle(m *message) bool {
 	if m.isResponse() {
-		if parsed, _, err := parser.ParseHeaders(m.text(), false); err == nil {
+		if parsed, err := parse(m); err == nil {
 			c.handleResponse(parsed)
 		}
 		return true

@@ -1,6 +1,7 @@
 package sipedge
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -41,7 +42,7 @@ func examine(m *message) *refusal {
 	if r := examineFields(m); r != nil {
 		return r
 	}
-	parsed, _, err := parser.ParseHeaders(m.text(), false)
+	parsed, err := parse(m)
 	if err != nil || parsed.From() == nil || parsed.To() == nil || parsed.CSeq() == nil || parsed.CallID() == nil {
 		return &refusal{status: 400, reason: "Malformed Header"}
 	}
@@ -50,6 +51,17 @@ func examine(m *message) *refusal {
 	}
 	m.sip = parsed
 	return examineNeeds(m, parts[0])
+}
+
+// parse hands the head to sipgo. A parser of others that panics costs a message, not the server.
+func parse(m *message) (parsed sip.Message, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("sip parser: %v", r)
+		}
+	}()
+	parsed, _, err = parser.ParseHeaders(m.text(), false)
+	return parsed, err
 }
 
 func examineURI(uri string) *refusal {
