@@ -62,7 +62,7 @@ type DatabaseSpec struct {
 	// +kubebuilder:default="1Gi"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('64Mi')) >= 0",message="must be at least 64Mi"
 	// +optional
-	WALKeep resource.Quantity `json:"walKeep,omitempty"`
+	WALKeep resource.Quantity `json:"walKeep,omitzero"`
 	// Resources of each instance.
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
@@ -83,7 +83,7 @@ type StorageSpec struct {
 	// +kubebuilder:default="10Gi"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="can only grow: volumes cannot be made smaller"
 	// +optional
-	Size resource.Quantity `json:"size,omitempty"`
+	Size resource.Quantity `json:"size,omitzero"`
 	// StorageClassName of the volume; the cluster's default class when absent.
 	// +optional
 	StorageClassName ObjectName `json:"storageClassName,omitempty"`

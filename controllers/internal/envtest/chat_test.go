@@ -96,7 +96,9 @@ func TestMembersOutsideTheCategoryAreNamed(t *testing.T) {
 		t.Errorf("the others must be let in: %v", err)
 	}
 	// A change of the category alone puts it right, and wrong again.
-	patch(t, category, func(c *v1alpha1.Category) { c.Spec.AllowedMembers = []v1alpha1.Principal{"group:traders", "group:it", "sip:eve@example.com"} })
+	patch(t, category, func(c *v1alpha1.Category) {
+		c.Spec.AllowedMembers = []v1alpha1.Principal{"group:traders", "group:it", "sip:eve@example.com"}
+	})
 	began := time.Now()
 	roomSays(t, ns, "fx", v1alpha1.ConditionReady, "True", "")
 	if d := time.Since(began); d > 5*time.Second {
