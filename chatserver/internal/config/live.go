@@ -77,7 +77,7 @@ func (l *Live) Run(ctx context.Context) error {
 
 func (l *Live) look() {
 	raw, c, err := read(l.path)
-	if raw != nil && bytes.Equal(raw, l.raw) {
+	if bytes.Equal(raw, l.raw) {
 		return
 	}
 	l.raw = raw

@@ -34,6 +34,7 @@ type Directory struct {
 	users   atomic.Pointer[map[string]chat.Subject] // by name
 	secrets atomic.Pointer[map[string]string]       // by name
 	reload  sync.Mutex
+	without int // users without a password, as reported; guarded by reload
 }
 
 // New makes a directory of SIP domain that reads passwords from files named after the users.
@@ -86,6 +87,10 @@ func (d *Directory) readPasswords() {
 		return
 	}
 	d.secrets.Store(&secrets)
+	if without := len(*d.users.Load()) - len(secrets); without != d.without {
+		d.without = without
+		d.log.Warn("users without a password cannot sign in", "users", without, "files", d.files)
+	}
 }
 
 // Subject is the user as the directory knows him now.

@@ -1,0 +1,207 @@
+package admin_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/admin"
+	"chatpool.dev/chatserver/internal/store/pg"
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	categoryID chat.ID = "0190a1b2-3c4d-7e5f-8a9b-0000000000c1"
+	roomID     chat.ID = "0190a1b2-3c4d-7e5f-8a9b-000000000001"
+)
+
+// fakeStore answers with what it was given, or with err.
+type fakeStore struct {
+	err      error
+	key      string
+	category chat.Category
+	room     chat.Room
+	retain   bool
+	panics   bool
+}
+
+func (s *fakeStore) PutCategory(_ context.Context, key string, c chat.Category, _ pg.Groups) (pg.CategoryRecord, error) {
+	s.key, s.category = key, c
+	return s.Category(nil, key)
+}
+
+func (s *fakeStore) Category(_ context.Context, key string) (pg.CategoryRecord, error) {
+	if s.panics {
+		panic("a bug")
+	}
+	c := s.category
+	c.ID, c.Version = categoryID, 3
+	return pg.CategoryRecord{Key: key, Category: c, Rooms: 2}, s.err
+}
+
+func (s *fakeStore) DeleteCategory(_ context.Context, key string, retain bool) error {
+	s.key, s.retain = key, retain
+	return s.err
+}
+
+func (s *fakeStore) PutRoom(_ context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error) {
+	s.key, s.room = key, r
+	return s.Room(nil, key)
+}
+
+func (s *fakeStore) Room(_ context.Context, key string) (pg.RoomRecord, error) {
+	r := s.room
+	r.ID, r.Version = roomID, 5
+	return pg.RoomRecord{Key: key, CategoryKey: "chat/trading", Room: r, OutOfScope: []chat.Principal{"sip:mallory@x.test"}, Participants: 7}, s.err
+}
+
+func (s *fakeStore) DeleteRoom(_ context.Context, key string, retain bool) error {
+	s.key, s.retain = key, retain
+	return s.err
+}
+
+func (s *fakeStore) Heads(context.Context, []chat.ID) (map[chat.ID]chat.Position, error) {
+	return map[chat.ID]chat.Position{roomID: chat.At(1, 42)}, nil
+}
+
+// call asks the API as whoever has the certificate's name, and gives status and body.
+func call(s *fakeStore, name, request, body string) (int, string, int) {
+	changes := 0
+	h := admin.Handler(admin.Options{
+		Domain: "x.test", Categories: s, Rooms: s, Groups: func(chat.Principal) []chat.Principal { return nil },
+		Changed: func() { changes++ },
+		Status:  func(context.Context) adminapi.Status { return adminapi.Status{Pod: "pod-0"} },
+		Log:     slog.New(slog.DiscardHandler),
+	})
+	method, path, _ := strings.Cut(request, " ")
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if name != "" {
+		cert := &x509.Certificate{Subject: pkix.Name{CommonName: name}}
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}, VerifiedChains: [][]*x509.Certificate{{cert}}}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String(), changes
+}
+
+const (
+	categoryPath = "/v1/categories/chat%2Ftrading"
+	roomPath     = "/v1/rooms/chat%2Fdesk"
+)
+
+func TestCategoryComesAndGoes(t *testing.T) {
+	s := &fakeStore{}
+	status, body, changes := call(s, adminapi.OperatorName, "PUT "+categoryPath, `{"name":"Trading","allowedMembers":["GROUP:Staff"],"fileUpload":true}`)
+	if status != 200 || changes != 1 || s.key != "chat/trading" {
+		t.Fatalf("%d %s, %d changes, key %q", status, body, changes, s.key)
+	}
+	want := chat.Category{Name: "Trading", Allowed: []chat.Principal{"group:staff"}, Denied: []chat.Principal{}, Creators: []chat.Principal{}, ChatHistory: true, FileUpload: true}
+	if diff := cmp.Diff(want, s.category); diff != "" {
+		t.Errorf("category (-want +got):\n%s", diff)
+	}
+	var st adminapi.CategoryState
+	_, body, _ = call(s, adminapi.OperatorName, "GET "+categoryPath, "")
+	if err := json.Unmarshal([]byte(body), &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.URI != "ma-cat://x.test/"+string(categoryID) || st.Rooms != 2 || st.Version != 3 || !*st.ChatHistory || st.Name != "Trading" {
+		t.Errorf("state %+v", st)
+	}
+	if status, _, changes := call(s, adminapi.OperatorName, "DELETE "+categoryPath+"?retain=true", ""); status != 204 || changes != 1 || !s.retain {
+		t.Errorf("delete: %d, %d changes, retain %t", status, changes, s.retain)
+	}
+}
+
+func TestRoomComesAndGoes(t *testing.T) {
+	s := &fakeStore{}
+	status, body, changes := call(s, adminapi.OperatorName, "PUT "+roomPath, `{"category":"chat/trading","name":"Desk","members":["sip:Bob@x.test"]}`)
+	if status != 200 || changes != 1 {
+		t.Fatalf("%d %s, %d changes", status, body, changes)
+	}
+	want := chat.Room{
+		Name: "Desk", Privacy: chat.Closed, Type: chat.Normal, Invitations: chat.Inherit,
+		Members: []chat.Principal{"sip:bob@x.test"}, Managers: []chat.Principal{}, Presenters: []chat.Principal{},
+	}
+	if diff := cmp.Diff(want, s.room); diff != "" {
+		t.Errorf("room (-want +got):\n%s", diff)
+	}
+	var st adminapi.RoomStatus
+	if err := json.Unmarshal([]byte(body), &st); err != nil {
+		t.Fatal(err)
+	}
+	wantStatus := adminapi.RoomStatus{
+		ID: roomID, URI: "ma-chan://x.test/" + string(roomID), Participants: 7, LastPosition: chat.At(1, 42), Version: 5,
+		OutOfScope: []chat.Principal{"sip:mallory@x.test"},
+	}
+	if diff := cmp.Diff(wantStatus, st); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	var state adminapi.RoomState
+	_, body, _ = call(s, adminapi.OperatorName, "GET "+roomPath, "")
+	if err := json.Unmarshal([]byte(body), &state); err != nil {
+		t.Fatal(err)
+	}
+	if state.Category != "chat/trading" || state.Name != "Desk" || state.ID != roomID {
+		t.Errorf("state %+v", state)
+	}
+	if status, _, _ := call(s, adminapi.OperatorName, "DELETE "+roomPath+"?retain=false", ""); status != 204 || s.retain {
+		t.Errorf("delete: %d, retain %t", status, s.retain)
+	}
+}
+
+func TestCallsThatAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		caller, request, body string
+		status                int
+		field                 string
+	}{
+		"nobody":                   {"", "GET /v1/status", "", 403, ""},
+		"somebody else":            {"intruder", "GET /v1/status", "", 403, ""},
+		"a call that is not there": {adminapi.OperatorName, "POST /v1/rooms", "", 404, ""},
+		"a key without a name":     {adminapi.OperatorName, "GET /v1/rooms/chat", "", 422, "key"},
+		"a key of three parts, whose third is part of the name": {adminapi.OperatorName, "DELETE /v1/rooms/a%2Fb", "", 422, "retain"},
+		"no JSON":                        {adminapi.OperatorName, "PUT " + roomPath, `{`, 422, ""},
+		"an unknown field":               {adminapi.OperatorName, "PUT " + roomPath, `{"colour":"red"}`, 422, ""},
+		"a body that is too large":       {adminapi.OperatorName, "PUT " + roomPath, `{"name":"` + strings.Repeat("x", adminapi.MaxBody) + `"}`, 413, ""},
+		"a room without a category":      {adminapi.OperatorName, "PUT " + roomPath, `{"name":"x"}`, 422, "category"},
+		"a room without a name":          {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b"}`, 422, "name"},
+		"a privacy that is none":         {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","privacy":"open"}`, 422, "privacy"},
+		"presenters in a normal room":    {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","presenters":["sip:a@x.test"]}`, 422, "presenters"},
+		"a manager that is nobody":       {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","managers":["bob"]}`, 422, "managers"},
+		"a category without a name":      {adminapi.OperatorName, "PUT " + categoryPath, `{}`, 422, "name"},
+		"denied members that are nobody": {adminapi.OperatorName, "PUT " + categoryPath, `{"name":"x","deniedMembers":["bob"]}`, 422, "deniedMembers"},
+	} {
+		status, body, changes := call(&fakeStore{}, c.caller, c.request, c.body)
+		var p adminapi.Problem
+		if err := json.Unmarshal([]byte(body), &p); err != nil {
+			t.Errorf("%s: %s: %v", name, body, err)
+		}
+		if status != c.status || p.Field != c.field || p.Text == "" || changes != 0 {
+			t.Errorf("%s: %d %+v, want %d, field %q", name, status, p, c.status, c.field)
+		}
+	}
+}
+
+func TestErrorsOfTheStoreComeThrough(t *testing.T) {
+	for kind, want := range map[chat.Kind]int{
+		chat.NotFound: http.StatusNotFound, chat.Conflict: http.StatusConflict, chat.Unavailable: http.StatusServiceUnavailable,
+	} {
+		s := &fakeStore{err: &chat.Error{Kind: kind, Field: "name", Text: "because"}}
+		status, body, changes := call(s, adminapi.OperatorName, "PUT "+categoryPath, `{"name":"x"}`)
+		if status != want || !strings.Contains(body, `"field":"name","text":"because"`) || changes != 0 {
+			t.Errorf("%s: %d %s", kind, status, body)
+		}
+	}
+	if status, body, _ := call(&fakeStore{panics: true}, adminapi.OperatorName, "GET "+categoryPath, ""); status != 503 || strings.Contains(body, "bug") {
+		t.Errorf("panic: %d %s", status, body)
+	}
+}
