@@ -47,7 +47,7 @@ envtest() {
   KUBEBUILDER_ASSETS=$(hack/cluster/bin-dir.sh) $go test -count=1 -timeout 15m $($go list ./... | grep /envtest)
 }
 
-sipe() { $go test -count=1 -timeout 10m -tags sipe ./hack/interop/...; }
+sipe() { hack/interop/sipe/build.sh >/dev/null && $go test -count=1 -timeout 10m -tags sipe -run SIPE ./chatserver/internal/server; }
 
 cluster() {
   hack/cluster/up.sh --site home --no-pool

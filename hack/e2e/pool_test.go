@@ -73,6 +73,7 @@ spec:
   database:
     instances: %[6]d
     storage: {size: 1Gi}
+    walKeep: 256Mi
     resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {memory: 512Mi}}
   deletionPolicy: Delete
   auth: {legacyDigest: true, plainTCP: true}
@@ -172,8 +173,13 @@ func (p *pool) password(t testing.TB, user string) string {
 // primary names the database pod that takes writes and the node that it is on; mirror names another instance.
 func (p *pool) primary(t testing.TB) (pod, node string) {
 	t.Helper()
-	pod = p.get(t, "cluster.postgresql.cnpg.io", poolName+"-db", "{.status.currentPrimary}")
+	pod = p.primaryName(t)
 	return pod, p.get(t, "pod", pod, "{.spec.nodeName}")
+}
+
+func (p *pool) primaryName(t testing.TB) string {
+	t.Helper()
+	return p.get(t, "cluster.postgresql.cnpg.io", poolName+"-db", "{.status.currentPrimary}")
 }
 
 func (p *pool) mirror(t testing.TB) (pod, node string) {
