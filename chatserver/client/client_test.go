@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,11 @@ func TestDialSaysWhatToDo(t *testing.T) {
 	plain, secure := pool.Listen(), pool.ListenTLS("chat.example.com")
 	gone := pool.Listen()
 	gone.Stop()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
 	policy := clienttest.New(t, people)
 	policy.OnRequest = func(q clienttest.Request) clienttest.Action {
 		if q.Method == "INVITE" {
@@ -207,6 +213,10 @@ func TestDialSaysWhatToDo(t *testing.T) {
 		"another name":     {client.Options{Servers: []string{secure.Addr}, RootCAs: secure.CA, User: "alice@example.com", Password: "apple"}, chat.Invalid, "is for chat.example.com, not for 127.0.0.1: give the right name with -server-name"},
 		"TLS to a plain port": {client.Options{Servers: []string{plain.Addr}, User: "alice@example.com", Password: "apple", Timeout: 300 * time.Millisecond},
 			chat.Unavailable, "without TLS (trials only), give -tcp"},
+		"TLS to a port that waits": {client.Options{Servers: []string{silent.Addr().String()}, User: "alice@example.com", Password: "apple", Timeout: 300 * time.Millisecond},
+			chat.Unavailable, "does not answer the TLS handshake"},
+		"a server that says nothing": {client.Options{Servers: []string{silent.Addr().String()}, PlainTCP: true, User: "alice@example.com", Password: "apple", Timeout: 300 * time.Millisecond},
+			chat.Unavailable, "the server does not answer"},
 		"plain to a TLS port":     {options("alice", secure), chat.Unavailable, "leave out -tcp"},
 		"nobody listens":          {options("alice", gone), chat.Unavailable, "connection refused"},
 		"the policy says no":      {options("alice", policy.Listen()), chat.Denied, "not provisioned"},

@@ -73,7 +73,7 @@ func (c *Client) JoinAfter(ctx context.Context, room string, after chat.Position
 }
 
 func (c *Client) join(ctx context.Context, name string, after *chat.Position) (Room, error) {
-	uri, err := c.resolve(ctx, name)
+	uri, name, err := c.resolve(ctx, name)
 	if err != nil {
 		return Room{}, err
 	}
@@ -118,56 +118,56 @@ func (c *Client) join(ctx context.Context, name string, after *chat.Position) (R
 	return result, err
 }
 
-// resolve finds the URI of a room that is given by URI or name. The case of names does not matter if only one fits.
-func (c *Client) resolve(ctx context.Context, name string) (string, error) {
-	if strings.HasPrefix(strings.ToLower(name), "ma-chan://") {
-		_, _, err := chat.ParseRoomURI(name)
-		return name, err
-	}
-	var uri string
+// resolve finds the URI of a room that is given by URI or name, and the name where it is known. The case of names does
+// not matter if only one fits.
+func (c *Client) resolve(ctx context.Context, given string) (uri, name string, err error) {
 	if err := c.exec(func() {
 		for _, r := range c.core.rooms {
-			if r.Name == name {
-				uri = r.URI
+			if r.Name == given || r.URI == given {
+				uri, name = r.URI, r.Name
 			}
 		}
 	}); err != nil || uri != "" {
-		return uri, err
+		return uri, name, err
 	}
-	rooms, err := c.Rooms(ctx, name)
+	if strings.HasPrefix(strings.ToLower(given), "ma-chan://") {
+		_, _, err := chat.ParseRoomURI(given)
+		return given, given, err
+	}
+	rooms, err := c.Rooms(ctx, given)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
-		fits := slices.DeleteFunc(slices.Clone(rooms), func(r Room) bool { return !same(r.Name, name) })
+		fits := slices.DeleteFunc(slices.Clone(rooms), func(r Room) bool { return !same(r.Name, given) })
 		switch len(fits) {
 		case 1:
-			return fits[0].URI, nil
+			return fits[0].URI, fits[0].Name, nil
 		case 0:
 		default:
-			return "", chat.Errorf(chat.Conflict, "room %q: %d rooms have this name: use the URI of one", name, len(fits))
+			return "", "", chat.Errorf(chat.Conflict, "room %q: %d rooms have this name: use the URI of one", given, len(fits))
 		}
 	}
-	return "", chat.Errorf(chat.NotFound, "room %q: there is no such room, or this user may not see it", name)
+	return "", "", chat.Errorf(chat.NotFound, "room %q: there is no such room, or this user may not see it", given)
 }
 
 // Part leaves a room. Events of the room that wait already are still delivered.
 func (c *Client) Part(ctx context.Context, room string) error {
-	uri, err := c.resolve(ctx, room)
+	uri, name, err := c.resolve(ctx, room)
 	if err != nil {
 		return err
 	}
 	if err := c.exec(func() { delete(c.core.rooms, uri) }); err != nil {
 		return err
 	}
-	_, err = c.command(ctx, fmt.Sprintf("leave %q", room), "", func(e string) []byte { return xccos.Part(e, uri) })
+	_, err = c.command(ctx, fmt.Sprintf("leave %q", name), "", func(e string) []byte { return xccos.Part(e, uri) })
 	return err
 }
 
 // Participants lists who is in a joined room, in the order of their addresses. In a room with very many the server
 // does not say: then it is an error of kind Unavailable.
 func (c *Client) Participants(ctx context.Context, room string) ([]User, error) {
-	uri, err := c.resolve(ctx, room)
+	uri, name, err := c.resolve(ctx, room)
 	if err != nil {
 		return nil, err
 	}
@@ -182,9 +182,9 @@ func (c *Client) Participants(ctx context.Context, room string) ([]User, error) 
 	}
 	switch {
 	case !joined:
-		return nil, chat.Errorf(chat.Conflict, "room %q: join it first", room)
+		return nil, chat.Errorf(chat.Conflict, "room %q: join it first", name)
 	case !known:
-		return nil, chat.Errorf(chat.Unavailable, "room %q: the server does not list the participants of so large a room", room)
+		return nil, chat.Errorf(chat.Unavailable, "room %q: the server does not list the participants of so large a room", name)
 	}
 	return users, nil
 }
@@ -202,11 +202,11 @@ func (c *Client) HistoryAfter(ctx context.Context, room string, after chat.Posit
 }
 
 func (c *Client) history(ctx context.Context, room string, build func(envelope, uri string) []byte) ([]Message, bool, error) {
-	uri, err := c.resolve(ctx, room)
+	uri, name, err := c.resolve(ctx, room)
 	if err != nil {
 		return nil, false, err
 	}
-	reply, err := c.command(ctx, fmt.Sprintf("history of %q", room), uri, func(e string) []byte { return build(e, uri) })
+	reply, err := c.command(ctx, fmt.Sprintf("history of %q", name), uri, func(e string) []byte { return build(e, uri) })
 	if err != nil {
 		return nil, false, err
 	}
@@ -224,7 +224,7 @@ func (c *Client) Post(ctx context.Context, room, text string) (Receipt, error) {
 	if err := checkText(text); err != nil {
 		return Receipt{}, err
 	}
-	uri, err := c.resolve(ctx, room)
+	uri, name, err := c.resolve(ctx, room)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -232,9 +232,9 @@ func (c *Client) Post(ctx context.Context, room, text string) (Receipt, error) {
 	case c.window <- struct{}{}:
 		defer func() { <-c.window }()
 	case <-ctx.Done():
-		return Receipt{}, chat.Errorf(chat.Unavailable, "post to %q: not sent: %w", room, context.Cause(ctx))
+		return Receipt{}, chat.Errorf(chat.Unavailable, "post to %q: not sent: %w", name, context.Cause(ctx))
 	}
-	o := &op{what: fmt.Sprintf("post to %q", room), room: uri, post: true}
+	o := &op{what: fmt.Sprintf("post to %q", name), room: uri, post: true}
 	if err := c.prepare(o, func(e string) []byte { return xccos.Post(e, uri, c.o.aor, stamp(), text) }); err != nil {
 		return Receipt{}, err
 	}

@@ -19,6 +19,9 @@ import (
 // ErrClosed is in the errors of everything that is asked of a client after Close, Abort or a final Disconnected.
 var ErrClosed = errors.New("the client is closed")
 
+// errHandshake is the server's silence when TLS begins: a port without TLS waits for more, and so does the client.
+var errHandshake = errors.New("the server does not answer the TLS handshake")
+
 // explain turns what went wrong at sign-in into an error that says what to do. Kinds other than Unavailable are final.
 func explain(o *Options, server string, err error) error {
 	var told *chat.Error
@@ -47,6 +50,8 @@ func diagnose(o *Options, err error) (chat.Kind, string) {
 		return chat.Invalid, "the server's certificate is not valid: " + invalid.Error()
 	case errors.As(err, &record):
 		return chat.Invalid, "the server does not speak TLS on this port: use its TLS port (5061), or -tcp if it is a trial without TLS"
+	case errors.Is(err, errHandshake):
+		return chat.Unavailable, err.Error() + "; if this port is without TLS (trials only), give -tcp"
 	case errors.As(err, &dns):
 		return chat.Unavailable, fmt.Sprintf("no address found for %q: check the server's name", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):

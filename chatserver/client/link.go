@@ -64,6 +64,9 @@ func connect(ctx context.Context, o *Options, server string) (*link, error) {
 		defer cancel()
 		if err := secure.HandshakeContext(hctx); err != nil {
 			_ = conn.Close()
+			if ctx.Err() == nil && hctx.Err() != nil {
+				err = errHandshake
+			}
 			return nil, explain(o, server, err)
 		}
 		conn = secure

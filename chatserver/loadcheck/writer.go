@@ -61,22 +61,17 @@ func (w *writer) post() {
 	w.posts[p.ID.N] = p
 }
 
+// maxBehind is how far a writer may fall behind its rate and still catch up; beyond it posts are skipped.
+const maxBehind = time.Second
+
 // run posts until the load ends, and waits for the outcome of the last posts.
 func (w *writer) run() {
 	interval := time.Duration(float64(time.Second) * float64(len(w.load.writers)) / w.load.c.Rate)
 	slots := make(chan struct{}, w.load.c.InFlight)
 	var posts sync.WaitGroup
 	defer posts.Wait()
-	first := time.NewTimer(rand.N(interval))
-	defer first.Stop()
-	select {
-	case <-first.C:
-	case <-w.load.ending:
-		return
-	}
-	t := time.NewTicker(interval)
-	defer t.Stop()
-	for {
+	due := time.Now().Add(rand.N(interval))
+	for wait(w.load.ending, time.Until(due)) {
 		select {
 		case slots <- struct{}{}:
 			posts.Go(func() {
@@ -84,14 +79,18 @@ func (w *writer) run() {
 				<-slots
 			})
 		default:
-			w.mu.Lock()
-			w.late++
-			w.mu.Unlock()
+			w.skip(1)
 		}
-		select {
-		case <-t.C:
-		case <-w.load.ending:
-			return
+		due = due.Add(interval)
+		if behind := time.Since(due); behind > maxBehind {
+			w.skip(int(behind / interval))
+			due = due.Add(behind)
 		}
 	}
+}
+
+func (w *writer) skip(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late += n
 }

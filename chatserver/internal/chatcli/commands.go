@@ -213,6 +213,7 @@ func (n *session) leave(ctx context.Context, l line) error {
 	if err := n.client.Part(ctx, uri); err != nil {
 		return err
 	}
+	n.unexpect(uri)
 	name := n.name(uri)
 	n.mu.Lock()
 	delete(n.names, uri)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,6 +86,7 @@ func (n *session) follow() error {
 		case client.Left:
 			n.presence("left", e.RoomURI, e.User)
 		case client.Kicked:
+			n.unexpect(e.RoomURI)
 			n.printer.print(event{
 				Event: "kicked", Room: e.RoomURI, Name: n.name(e.RoomURI), Error: e.Reason,
 				line: n.printer.paint(yellow, fmt.Sprintf("-- you are out of %s: %s", clean(n.name(e.RoomURI)), clean(e.Reason))),
@@ -175,12 +177,25 @@ func (n *session) expect(e echo) {
 	n.echoes[e]++
 }
 
+// unexpect forgets the own posts of a room that the user is not in any more.
+func (n *session) unexpect(uri string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.echoes, func(e echo, _ int) bool { return e.room == uri })
+	n.tellEchoed()
+}
+
 func (n *session) heard(e echo) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.echoes[e]--; n.echoes[e] <= 0 {
 		delete(n.echoes, e)
 	}
+	n.tellEchoed()
+}
+
+// tellEchoed wakes who waits when all own posts have come back. The lock is held.
+func (n *session) tellEchoed() {
 	if len(n.echoes) == 0 && n.echoed != nil {
 		close(n.echoed)
 		n.echoed = nil
@@ -196,10 +211,7 @@ func (n *session) settle() {
 	n.mu.Lock()
 	done := make(chan struct{})
 	n.echoed = done
-	if len(n.echoes) == 0 {
-		close(done)
-		n.echoed = nil
-	}
+	n.tellEchoed()
 	n.mu.Unlock()
 	select {
 	case <-done:
