@@ -13,6 +13,8 @@
 //     visible after the mirror has them; they do not after a crash restart, after a promotion, or after somebody
 //     cancelled a commit's wait. So one connection, the witness, commits a row of its own first; a pooled connection
 //     is read from only when the witness's session lives on the same server. Until then reads are Unavailable.
+//     One gap is left: when an administrator cancels a commit's wait by hand, other pods may read its rows until the word
+//     of it reaches them, some milliseconds later.
 //   - What may be lost (who is in a room, leases, hints) is written with synchronous_commit off, so that a lost mirror
 //     stops no join. After each reconnect of the witness, and when its lease had lapsed, a pod writes its own
 //     participants again.

@@ -48,10 +48,13 @@ func faultOf(err error) fault {
 	return faultOther
 }
 
-// unavailable makes an error of kind Unavailable, unless err has a kind already.
+// unavailable makes an error of kind Unavailable, unless err has a kind already or the data is to blame.
 func unavailable(what string, err error) error {
 	if isChat(err) {
 		return err
+	}
+	if faultOf(err) == faultData {
+		return chat.Errorf(chat.Invalid, "%s: the database cannot hold this: %w", what, err)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("the database took too long: %w", err)

@@ -14,7 +14,7 @@ type metrics struct {
 }
 
 // newMetrics makes the metrics and registers them if there is a registry.
-func newMetrics(r prometheus.Registerer, queued func() int) *metrics {
+func newMetrics(r prometheus.Registerer, queued func() int, proven func() bool) *metrics {
 	m := &metrics{
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "chatpool_store_commit_seconds",
 			Help: "Time of writing and committing a batch of posts, the mirror included.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16)}),
@@ -27,8 +27,15 @@ func newMetrics(r prometheus.Registerer, queued func() int) *metrics {
 	}
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "chatpool_store_queued_posts",
 		Help: "Posts that wait for a transaction."}, func() float64 { return float64(queued()) })
+	readable := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "chatpool_store_proven",
+		Help: "1 while what the database shows is known to be on its mirror; messages are read only then."}, func() float64 {
+		if proven() {
+			return 1
+		}
+		return 0
+	})
 	if r != nil {
-		r.MustRegister(m.commit, m.batch, m.doubts, m.posts, waiting)
+		r.MustRegister(m.commit, m.batch, m.doubts, m.posts, waiting, readable)
 	}
 	return m
 }

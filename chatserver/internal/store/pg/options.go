@@ -26,12 +26,14 @@ type Options struct {
 
 // Bounds of the hot path. They are constants because they are properties of the design, not of an installation.
 const (
-	maxQueued     = 20000 // posts that wait in this pod; more are refused at once
-	maxRoomQueued = 5000  // posts that wait in one room, so that one flooded room leaves space for the others
-	maxBatch      = 256   // posts of one transaction
-	maxBatchRooms = 32    // rooms of one transaction
-	hotRoom       = 64    // a room with so many waiting posts gets a transaction of its own
-	batchWorkers  = 4     // transactions in flight
+	maxQueued      = 20000    // posts that wait in this pod; more are refused at once
+	maxQueuedBytes = 64 << 20 // their size
+	maxRoomQueued  = 5000     // posts that wait in one room, so that one flooded room leaves space for the others
+	maxBatch       = 256      // posts of one transaction
+	maxBatchBytes  = 4 << 20  // their size
+	maxBatchRooms  = 32       // rooms of one transaction
+	hotRoom        = 64       // a room with so many waiting posts gets a transaction of its own
+	batchWorkers   = 4        // transactions in flight
 
 	// prepareTimeout bounds all of a transaction before its COMMIT.
 	prepareTimeout = 5 * time.Second

@@ -3,6 +3,7 @@ package pg
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,10 +123,27 @@ func TestBatchesAreBoundedAndKeepOrder(t *testing.T) {
 	if b := q.take(); len(b) != maxBatch || b[0].draft.Envelope != "0" || b[maxBatch-1].draft.Envelope != fmt.Sprint(maxBatch-1) {
 		t.Fatalf("%d posts: want the first %d in order", len(b), maxBatch)
 	}
-	if rest := q.close(); len(rest) != 5 {
+	if rest := q.close(); len(rest) != 5 || q.bytes != 0 {
 		t.Fatalf("%d posts left: want 5", len(rest))
 	}
 	if q.take() != nil || q.add(&post{}) {
 		t.Fatal("closed, and still gives or takes")
+	}
+}
+
+func TestLargePostsMakeSmallBatchesAndFillTheQueueSooner(t *testing.T) {
+	q := newQueue()
+	n := 0
+	for q.add(&post{room: [16]byte{byte(n)}, draft: chat.Draft{RTF: strings.Repeat("x", 1<<20)}}) {
+		n++
+	}
+	if n != maxQueuedBytes>>20 {
+		t.Errorf("%d posts of 1 MiB: want %d", n, maxQueuedBytes>>20)
+	}
+	if b := q.take(); len(b) != maxBatchBytes>>20 {
+		t.Errorf("a batch has %d posts of 1 MiB: want %d", len(b), maxBatchBytes>>20)
+	}
+	if !q.add(&post{}) {
+		t.Error("there is space again, and a post is refused")
 	}
 }

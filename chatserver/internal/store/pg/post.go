@@ -15,7 +15,8 @@ var ErrStale = errors.New("the room has changed")
 type PostResult struct {
 	// Message as stored; set when Err is nil.
 	Message chat.Message
-	// Duplicate: the same draft was stored before; Message is that one, and was delivered then.
+	// Duplicate: the same draft was stored before; Message is that one. It was delivered then, or, if that commit was
+	// in doubt, is found by reading.
 	Duplicate bool
 	// Err has one of these kinds. Unavailable: not stored or in doubt, post the same draft again. Conflict, with
 	// ErrStale as its cause: not stored. NotFound: no such room. Invalid: the database cannot hold this post.

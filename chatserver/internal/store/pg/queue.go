@@ -18,6 +18,9 @@ type post struct {
 	done    func(PostResult)
 }
 
+// size is about what a post takes in memory and on the way to the database.
+func (p *post) size() int { return len(p.draft.Text) + len(p.draft.RTF) + 512 }
+
 // roomQueue holds a room's waiting posts, in order of arrival.
 type roomQueue struct {
 	room  [16]byte
@@ -32,6 +35,7 @@ type queue struct {
 	rooms  map[[16]byte]*roomQueue
 	ready  []*roomQueue // rooms with waiting posts that are not busy, the longest waiting first
 	n      int
+	bytes  int
 	closed bool
 }
 
@@ -46,7 +50,7 @@ func (q *queue) add(p *post) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.rooms[p.room]
-	if q.closed || q.n >= maxQueued || r != nil && len(r.posts) >= maxRoomQueued {
+	if q.closed || q.n >= maxQueued || q.bytes >= maxQueuedBytes || r != nil && len(r.posts) >= maxRoomQueued {
 		return false
 	}
 	if r == nil {
@@ -55,6 +59,7 @@ func (q *queue) add(p *post) bool {
 	}
 	r.posts = append(r.posts, p)
 	q.n++
+	q.bytes += p.size()
 	if !r.busy && len(r.posts) == 1 {
 		q.ready = append(q.ready, r)
 		q.wake.Signal()
@@ -74,31 +79,36 @@ func (q *queue) take() []*post {
 	}
 	if r := q.ready[0]; len(r.posts) >= hotRoom {
 		q.ready = q.ready[1:]
-		return q.takeRoom(r, maxBatch)
+		batch, _ := q.takeRoom(r, nil, 0)
+		return batch
 	}
 	var batch []*post
 	var left []*roomQueue
-	rooms := 0
+	rooms, bytes := 0, 0
 	for _, r := range q.ready {
-		if rooms == maxBatchRooms || len(batch) == maxBatch || len(r.posts) >= hotRoom {
+		if rooms == maxBatchRooms || len(batch) == maxBatch || bytes >= maxBatchBytes || len(r.posts) >= hotRoom {
 			left = append(left, r)
 			continue
 		}
-		batch = append(batch, q.takeRoom(r, maxBatch-len(batch))...)
+		batch, bytes = q.takeRoom(r, batch, bytes)
 		rooms++
 	}
 	q.ready = left
 	return batch
 }
 
-// takeRoom takes the first posts of a room, at most limit.
-func (q *queue) takeRoom(r *roomQueue, limit int) []*post {
-	n := min(len(r.posts), limit)
-	taken := r.posts[:n:n]
-	r.posts = r.posts[n:]
+// takeRoom adds the first posts of a room to a batch of some size, as many as fit, and gives batch and size.
+func (q *queue) takeRoom(r *roomQueue, batch []*post, bytes int) ([]*post, int) {
 	r.busy = true
-	q.n -= n
-	return taken
+	for len(r.posts) > 0 && len(batch) < maxBatch && bytes < maxBatchBytes {
+		p := r.posts[0]
+		r.posts[0], r.posts = nil, r.posts[1:]
+		batch = append(batch, p)
+		bytes += p.size()
+		q.n--
+		q.bytes -= p.size()
+	}
+	return batch, bytes
 }
 
 // release gives the rooms of a batch free for the next one.
@@ -131,7 +141,7 @@ func (q *queue) close() []*post {
 		rest = append(rest, r.posts...)
 		r.posts = nil
 	}
-	q.n, q.ready = 0, nil
+	q.n, q.bytes, q.ready = 0, 0, nil
 	return rest
 }
 

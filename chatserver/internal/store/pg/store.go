@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,9 +58,9 @@ func Open(o Options) (*Store, error) {
 		onCommit: func([]chat.Message) {}, onHint: func(Hint) {},
 	}
 	s.hints = newHints(s.instance)
-	s.metrics = newMetrics(o.Registry, s.queue.len)
+	s.metrics = newMetrics(o.Registry, s.queue.len, func() bool { return !s.witness.still(nil) })
 	w := s.witness
-	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("on"), s.received, s.dropConnections, o.Pod, s.log
+	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("witness", "on"), s.received, s.dropConnections, o.Pod, s.log
 	w.began = func() {
 		s.lease.reassert()
 		s.onHint(Hint{Kind: HintAll})
@@ -78,7 +79,7 @@ func (s *Store) newPool(size int) (*pgxpool.Pool, error) {
 	c.PingTimeout = 2 * time.Second
 	c.MaxConnLifetimeJitter = 10 * time.Minute
 	c.BeforeConnect = func(_ context.Context, to *pgx.ConnConfig) error {
-		from, err := s.settings("on")
+		from, err := s.settings("", "on")
 		if err == nil {
 			*to = *from
 		}
@@ -87,15 +88,15 @@ func (s *Store) newPool(size int) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(context.Background(), c)
 }
 
-// settings are those of a new connection.
-func (s *Store) settings(synchronousCommit string) (*pgx.ConnConfig, error) {
+// settings are those of a new connection; role tells people what it is for.
+func (s *Store) settings(role, synchronousCommit string) (*pgx.ConnConfig, error) {
 	c, err := s.config()
 	if err != nil {
 		return nil, err
 	}
 	secureDial(c)
 	c.OnNotice = onNotice
-	c.RuntimeParams["application_name"] = s.pod
+	c.RuntimeParams["application_name"] = strings.TrimSuffix(s.pod+"/"+role, "/")
 	c.RuntimeParams["synchronous_commit"] = synchronousCommit
 	c.RuntimeParams["lock_timeout"] = strconv.FormatInt(lockTimeout.Milliseconds(), 10)
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleInTransaction.Milliseconds(), 10)
@@ -103,9 +104,9 @@ func (s *Store) settings(synchronousCommit string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
-func (s *Store) connect(synchronousCommit string) func(context.Context) (*pgx.Conn, error) {
+func (s *Store) connect(role, synchronousCommit string) func(context.Context) (*pgx.Conn, error) {
 	return func(ctx context.Context) (*pgx.Conn, error) {
-		c, err := s.settings(synchronousCommit)
+		c, err := s.settings(role, synchronousCommit)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +130,7 @@ func (s *Store) Run(ctx context.Context) error {
 		posting.Go(s.work)
 	}
 	rest.Go(func() { s.witness.run(ctx) })
-	rest.Go(func() { s.hints.run(ctx, s.connect("off"), s.log) })
+	rest.Go(func() { s.hints.run(ctx, s.connect("hints", "off"), s.log) })
 	rest.Go(func() { s.keepLease(ctx) })
 	<-ctx.Done()
 	for _, p := range s.queue.close() {
@@ -150,7 +151,8 @@ func (s *Store) Run(ctx context.Context) error {
 
 // OnCommit sets who is told of each committed message of this pod, in order of positions within each room, also when
 // its author was told 503 because it took too long. It is called from several goroutines for different rooms and must
-// not block. Duplicates are not told again. Call it before Run.
+// not block. Duplicates are not told again. What was stored by a commit in doubt is never told: it is found by reading,
+// so a position that is not the next one means that others are to be read before. Call it before Run.
 func (s *Store) OnCommit(f func([]chat.Message)) { s.onCommit = f }
 
 // OnHint sets who is told of hints from other pods. It must not block. Call it before Run.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"chatpool.dev/chatserver/chat"
 	"chatpool.dev/chatserver/internal/store/pg"
@@ -21,8 +22,9 @@ const patience = 60 * time.Second
 // pod is a store that runs, and what it has told.
 type pod struct {
 	*pg.Store
-	t    testing.TB
-	stop func()
+	t       testing.TB
+	stop    func()
+	figures *prometheus.Registry
 
 	mu        sync.Mutex
 	delivered map[chat.ID][]chat.Message
@@ -35,11 +37,12 @@ func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)
 	if config == nil {
 		config = func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(conn) }
 	}
-	s, err := pg.Open(pg.Options{Config: config, Pod: name, Log: slog.New(slog.DiscardHandler)})
+	figures := prometheus.NewRegistry()
+	s, err := pg.Open(pg.Options{Config: config, Pod: name, Log: slog.New(slog.DiscardHandler), Registry: figures})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pod{Store: s, t: t, delivered: map[chat.ID][]chat.Message{}}
+	p := &pod{Store: s, t: t, figures: figures, delivered: map[chat.ID][]chat.Message{}}
 	s.OnCommit(p.committed)
 	s.OnHint(func(h pg.Hint) {
 		p.mu.Lock()
@@ -57,6 +60,23 @@ func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)
 	p.stop = func() { cancel(); <-ended }
 	t.Cleanup(p.stop)
 	return p
+}
+
+// figure adds up a metric's values.
+func (p *pod) figure(name string) (sum float64) {
+	p.t.Helper()
+	families, err := p.figures.Gather()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return sum
 }
 
 func (p *pod) committed(ms []chat.Message) {
