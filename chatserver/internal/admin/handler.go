@@ -110,7 +110,7 @@ func writeJSON(w http.ResponseWriter, status int, mediaType string, v any) {
 func key(r *http.Request) (string, error) {
 	k := r.PathValue("key")
 	namespace, name, ok := strings.Cut(k, "/")
-	if !ok || namespace == "" || name == "" || len(k) > 512 {
+	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") || len(k) > 512 {
 		return "", chat.FieldErrorf("key", "%q: want NAMESPACE/NAME, path-escaped", k)
 	}
 	return k, nil
