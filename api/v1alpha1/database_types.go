@@ -68,7 +68,7 @@ type DatabaseSpec struct {
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 	// Parameters of PostgreSQL, as in postgresql.conf. Those on which the pool's promises rest cannot be set.
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k in ['synchronous_commit', 'synchronous_standby_names', 'fsync', 'full_page_writes', 'wal_keep_size', 'wal_level', 'hot_standby']))",message="synchronous_commit, synchronous_standby_names, fsync, full_page_writes, wal_level and hot_standby are the operator's: remove them (use durability instead, and walKeep for wal_keep_size)"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k in ['synchronous_commit', 'synchronous_standby_names', 'fsync', 'full_page_writes', 'wal_keep_size', 'wal_level', 'hot_standby', 'max_connections']))",message="synchronous_commit, synchronous_standby_names, fsync, full_page_writes, wal_level, hot_standby and max_connections are the operator's: remove them (use durability instead, and walKeep for wal_keep_size)"
 	// +optional
 	Parameters map[string]string `json:"parameters,omitempty"`
 	// ExternalSecretName names the Secret of an External database: key uri, a PostgreSQL connection URI of a role that

@@ -74,14 +74,18 @@ func RevisionOf(s *appsv1.StatefulSet) Revision {
 	return Revision{Image: t.Spec.Containers[0].Image, ConfigHash: t.Annotations[naming.AnnotationConfigHash]}
 }
 
-// spread keeps servers on different nodes as far as there are some, and lets them run together else.
+// spread keeps servers on different nodes and in different zones as far as there are some, and lets them run together
+// else. (Two spread constraints would not do: the scheduler ignores both on nodes that have no zone.)
 func spread(p *v1alpha1.ChatPool, spec *corev1.PodSpec) {
-	spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
-		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: selector(p, naming.Chat),
-	}, {
-		MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: selector(p, naming.Chat),
+	apart := func(weight int32, topology string) corev1.WeightedPodAffinityTerm {
+		return corev1.WeightedPodAffinityTerm{Weight: weight, PodAffinityTerm: corev1.PodAffinityTerm{
+			TopologyKey: topology, LabelSelector: selector(p, naming.Chat),
+		}}
+	}
+	spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
+			apart(100, corev1.LabelHostname), apart(50, corev1.LabelTopologyZone),
+		},
 	}}
 }
 

@@ -30,9 +30,10 @@ type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// Connector gives the admin API of a pool.
+// Connector gives the admin API of a pool; Forget makes it connect anew.
 type Connector interface {
 	Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*adminapi.Client, error)
+	Forget(pool *v1alpha1.ChatPool)
 }
 
 // Reconciler puts a Category into its pool.
@@ -45,7 +46,7 @@ type Reconciler struct {
 // How long until the next put.
 const (
 	calmly  = time.Minute
-	eagerly = 5 * time.Second
+	eagerly = 2 * time.Second
 )
 
 // +kubebuilder:rbac:groups=chatpool.dev,resources=categories,verbs=get;list;watch;patch
@@ -68,7 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, c *v1alpha1.Category) (ctrl.
 		before = c.DeepCopy()
 	}
 	c.Status.ObservedGeneration = c.Generation
-	return r.finish(ctx, before, c, r.put(ctx, c, pool))
+	return r.finish(ctx, before, c, poolapi.Lasting(c, r.put(ctx, c, pool)))
 }
 
 // put puts the category and says how that went.
@@ -86,6 +87,9 @@ func (r *Reconciler) put(ctx context.Context, c *v1alpha1.Category, pool *v1alph
 	}
 	status, err := api.PutCategory(ctx, naming.ObjectKey(c.Namespace, c.Name), declared)
 	if err != nil {
+		if chat.Is(err, chat.Unavailable) {
+			r.Pools.Forget(pool)
+		}
 		return poolapi.StateOf(err)
 	}
 	c.Status.ID, c.Status.URI, c.Status.Rooms = string(status.ID), status.URI, int32(status.Rooms)

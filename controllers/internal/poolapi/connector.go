@@ -70,7 +70,7 @@ func (c *Connector) Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*admi
 	}
 	config, err := tlsConfig(s, naming.AdminHost(pool))
 	if err != nil {
-		return nil, fmt.Errorf("Secret %q: %w", s.Name, err)
+		return nil, fmt.Errorf("read the client certificate in Secret %q: %w", s.Name, err)
 	}
 	if old != nil {
 		old.client.CloseIdleConnections()
@@ -81,6 +81,17 @@ func (c *Connector) Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*admi
 	fresh := &connection{client: adminapi.NewClient(c.url(pool), config), pool: pool.UID, secret: s.ResourceVersion, checked: now}
 	c.known[key] = fresh
 	return fresh.client, nil
+}
+
+// Forget drops a pool's connection: it may lead to a server that is gone, and the next one to another.
+func (c *Connector) Forget(pool *v1alpha1.ChatPool) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	key := client.ObjectKeyFromObject(pool)
+	if old := c.known[key]; old != nil {
+		old.client.CloseIdleConnections()
+		delete(c.known, key)
+	}
 }
 
 func (c *Connector) url(pool *v1alpha1.ChatPool) string {

@@ -4,6 +4,8 @@ import (
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/chatserver/chat"
 	"chatpool.dev/controllers/internal/condition"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // StateOf makes a condition of what a pool's admin API said: the one table from kinds of errors to conditions.
@@ -35,3 +37,17 @@ func Reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 
 // Elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
 func Elsewhere(pool *v1alpha1.ChatPool) bool { return pool.Status.State == v1alpha1.StateStandby }
+
+// Lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the
+// object's very generation.
+func Lasting(o condition.Object, s condition.State) condition.State {
+	if s.Reason != v1alpha1.ReasonPoolNotReady {
+		return s
+	}
+	for _, c := range *o.GetConditions() {
+		if c.Type == v1alpha1.ConditionApplied && c.Status == metav1.ConditionTrue && c.ObservedGeneration == o.GetGeneration() {
+			return condition.State{Status: c.Status, Reason: c.Reason, Message: c.Message}
+		}
+	}
+	return s
+}

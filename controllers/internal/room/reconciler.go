@@ -32,9 +32,10 @@ type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// Connector gives the admin API of a pool.
+// Connector gives the admin API of a pool; Forget makes it connect anew.
 type Connector interface {
 	Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*adminapi.Client, error)
+	Forget(pool *v1alpha1.ChatPool)
 }
 
 // Reconciler puts a Room into its pool.
@@ -47,7 +48,7 @@ type Reconciler struct {
 // How long until the next put.
 const (
 	calmly  = time.Minute
-	eagerly = 5 * time.Second
+	eagerly = 2 * time.Second
 )
 
 // +kubebuilder:rbac:groups=chatpool.dev,resources=rooms,verbs=get;list;watch;patch
@@ -70,10 +71,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, room *v1alpha1.Room) (ctrl.R
 		before = room.DeepCopy()
 	}
 	room.Status.ObservedGeneration = room.Generation
-	if s, ok := placed(room, seen); !ok {
-		return r.finish(ctx, before, room, s)
+	s, ok := placed(room, seen)
+	if ok {
+		s = r.put(ctx, room, seen.pool)
 	}
-	return r.finish(ctx, before, room, r.put(ctx, room, seen.pool))
+	return r.finish(ctx, before, room, poolapi.Lasting(room, s))
 }
 
 // put puts the room and says how that went.
@@ -91,6 +93,9 @@ func (r *Reconciler) put(ctx context.Context, room *v1alpha1.Room, pool *v1alpha
 		return condition.Waiting(v1alpha1.ReasonCategoryNotReady, "Category %s is not in the pool yet: %v", room.Spec.CategoryName, err)
 	}
 	if err != nil {
+		if chat.Is(err, chat.Unavailable) {
+			r.Pools.Forget(pool)
+		}
 		return poolapi.StateOf(err)
 	}
 	room.Status.ID, room.Status.URI, room.Status.OutOfScope = string(status.ID), status.URI, nil
