@@ -100,7 +100,7 @@ mkdir -p "$CACHE/images" "$RUN/images" "$RUN/build"
 exec 8>"$CACHE/images.lock"
 flock 8
 rm -rf "$T" && mkdir -p "$T"
-trap 'rm -rf "$T"' EXIT
+trap 'on_exit; rm -rf "$T"' EXIT
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 for name in "$@"; do
   if [ "$name" = chatpool ]; then make_chatpool

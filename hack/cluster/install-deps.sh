@@ -19,7 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod +x $policy
-    trap 'rm -f $policy' EXIT
+    trap 'on_exit; rm -f $policy' EXIT
   fi
   if ! { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "${missing[@]}"; } \
     >"$RUN/apt.log" 2>&1; then

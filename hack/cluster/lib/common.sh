@@ -9,8 +9,19 @@ export PATH=$RUN/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 
+# Nothing ends in silence: a command that fails is named, unless it is a script that has spoken.
+on_exit() {
+  local code=$? command=$BASH_COMMAND
+  [ $code != 0 ] && [ -z "${SPOKEN:-}" ] || return 0
+  # shellcheck disable=SC2016
+  case $command in '"$@"' | '"$HACK/'*) return 0 ;; esac
+  printf '\nerror: %s ended with %s at: %s\n' "${0##*/}" $code "$command" >&2
+}
+trap on_exit EXIT
+
 # die WHAT CURE: end with what failed and what to do about it.
 die() {
+  SPOKEN=yes
   printf '\nerror: %s\n' "$1" >&2
   [ -z "${2:-}" ] || printf 'cure:  %s\n' "$2" >&2
   exit 1

@@ -15,6 +15,7 @@ key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
 
 # leaf FILE SUBJECT EXTENDED-USE [SAN]: a key and a certificate signed by the site's authority.
 leaf() {
+  local said
   key "$1"
   openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
   {
@@ -23,7 +24,9 @@ leaf() {
     echo "extendedKeyUsage=$3"
     [ -z "${4:-}" ] || echo "subjectAltName=$4"
   } >"$1.ext"
-  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile "$1.ext" -out "$1.crt" 2>/dev/null
+  # A random serial number: workers that start at the same time would fight over a file of numbers.
+  said=$(openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -set_serial "0x$(openssl rand -hex 8)" -days 3650 \
+    -extfile "$1.ext" -out "$1.crt" 2>&1) || die "signing $1.crt failed: $said" "hack/cluster/down.sh, then up.sh"
   rm "$1.csr" "$1.ext"
 }
 

@@ -13,12 +13,13 @@ own
 
 # start_workers: those that the site is made with and those that joined since, all at once.
 start_workers() {
-  local n pids=() p
+  local n pids=() p failed=""
   for n in $( { seq "$WORKERS"; nodes | grep -v cp; } | sort -u); do
     "$HACK/node-up.sh" "$SITE" "$n" &
     pids+=($!)
   done
-  for p in "${pids[@]}"; do wait "$p"; done
+  for p in "${pids[@]}"; do wait "$p" || failed=yes; done
+  [ -z "$failed" ] || die "not all workers of $SITE started" "see above"
 }
 
 apply_basics() {
