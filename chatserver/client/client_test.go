@@ -258,6 +258,23 @@ func TestDialTakesTheNextServerWhenOneIsDown(t *testing.T) {
 	}
 }
 
+func TestConnectionsAreMadeByTheCallersDialer(t *testing.T) {
+	pool := clienttest.New(t, people, "Desk")
+	s := pool.ListenTLS("pod-0.example.com")
+	c := dial(t, client.Options{
+		Servers: []string{"pod-0.example.com"}, RootCAs: s.CA, User: "alice@example.com", Password: "apple",
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address != "pod-0.example.com:5061" {
+				t.Errorf("asked for %s", address)
+			}
+			return new(net.Dialer).DialContext(ctx, network, s.Addr)
+		},
+	})
+	if _, err := c.Join(testContext(t), "Desk"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestALongReplyComesInSeveralDocuments(t *testing.T) {
 	pool := clienttest.New(t, people, "One", "Two", "Three", "Four", "Five")
 	c := dial(t, options("alice", pool.Listen()))

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -49,9 +50,13 @@ type identity struct {
 }
 
 func connect(ctx context.Context, o *Options, server string) (*link, error) {
-	dialer := net.Dialer{Timeout: min(o.Timeout, 3*time.Second), KeepAlive: 15 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", server)
+	dctx, cancel := context.WithTimeout(ctx, min(o.Timeout, 3*time.Second))
+	defer cancel()
+	conn, err := o.DialContext(dctx, "tcp", server)
 	if err != nil {
+		if ctx.Err() == nil && dctx.Err() != nil {
+			err = os.ErrDeadlineExceeded
+		}
 		return nil, explain(o, server, err)
 	}
 	if !o.PlainTCP {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
@@ -22,6 +23,8 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// PlainTCP speaks without TLS: for trials.
 	PlainTCP bool
+	// DialContext makes the connection under TLS; default: net.Dialer's. For networks where a server's name is no address.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// User is alice@example.com, with or without sip: before it.
 	User     string
 	Password string
@@ -73,6 +76,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.KeepAlive = orDefault(o.KeepAlive, 20*time.Second)
 	o.Window = orDefault(o.Window, 32)
 	o.EventBuffer = orDefault(o.EventBuffer, 256)
+	if o.DialContext == nil {
+		o.DialContext = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -1,7 +1,9 @@
 package loadcheck
 
 import (
+	"context"
 	"crypto/x509"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +19,8 @@ type Config struct {
 	ServerName string
 	RootCAs    *x509.CertPool
 	PlainTCP   bool
+	// DialContext, if set, makes the connections: see client.Options.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// Rooms are URIs or names. They must keep history.
 	Rooms []string
 	// Users write and read in turn. With the server's limit of E endpoints per user, every server must be able to take
@@ -94,7 +98,7 @@ func (c Config) withDefaults() (Config, error) {
 func (c *Config) options(u User, server int) client.Options {
 	server %= len(c.Servers)
 	return client.Options{
-		Servers: slices.Concat(c.Servers[server:], c.Servers[:server]), ServerName: c.ServerName, RootCAs: c.RootCAs, PlainTCP: c.PlainTCP,
+		Servers: slices.Concat(c.Servers[server:], c.Servers[:server]), ServerName: c.ServerName, RootCAs: c.RootCAs, PlainTCP: c.PlainTCP, DialContext: c.DialContext,
 		User: u.Address, Password: u.Password, Timeout: c.Timeout, KeepAlive: c.Timeout, Patient: true, EventBuffer: 1024,
 	}
 }

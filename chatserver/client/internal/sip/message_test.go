@@ -58,6 +58,7 @@ func TestReadRefuses(t *testing.T) {
 		"a status out of range":        "SIP/2.0 999 OK\r\nContent-Length: 0\r\n\r\n",
 		"another protocol":             "GET / HTTP/1.1\r\n\r\n",
 		"a field without a colon":      "BYE sip:a SIP/2.0\r\nnonsense\r\n\r\n",
+		"a carriage return in a line":  "SIP/2.0 200 a\rb\r\nContent-Length: 0\r\n\r\n",
 		"a field name with a blank":    "BYE sip:a SIP/2.0\r\nno good: 1\r\n\r\n",
 		"an endless header":            "BYE sip:a SIP/2.0\r\nX: " + strings.Repeat("x", MaxHeader) + "\r\n\r\n",
 		"an endless line without ends": strings.Repeat("x", MaxHeader+1),

@@ -129,8 +129,17 @@ func bodyLength(s string) (int, error) {
 	return n, nil
 }
 
-// readLine takes a line without its end (CRLF, or LF alone) and charges it to the budget.
+// readLine takes a line without its end (CRLF, or LF alone) and charges it to the budget. A carriage return anywhere else
+// is refused.
 func readLine(r *bufio.Reader, budget *int) (string, error) {
+	line, err := rawLine(r, budget)
+	if err == nil && strings.Contains(line, "\r") {
+		return "", malformed("a carriage return in the line %.80q", line)
+	}
+	return line, err
+}
+
+func rawLine(r *bufio.Reader, budget *int) (string, error) {
 	var long []byte
 	for {
 		part, err := r.ReadSlice('\n')
