@@ -30,7 +30,7 @@ func (c *core) tick(now time.Time) {
 		}
 	}
 	if o := c.overdue(now); o != nil {
-		c.down(chat.Errorf(chat.Unavailable, "no reply to a command within %s", 2*c.o.Timeout))
+		c.down(chat.Errorf(chat.Unavailable, "no reply to a command within %s", max(replyWait, 2*c.o.Timeout)))
 		return
 	}
 	c.keepAlive(now)

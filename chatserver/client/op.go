@@ -170,10 +170,13 @@ func (c *core) resetOps() {
 	}
 }
 
+// replyWait is the least that a command's reply may take: a server gives its own work up, with a reply, before that.
+const replyWait = 12 * time.Second
+
 // overdue finds a command whose reply has not come.
 func (c *core) overdue(now time.Time) *op {
 	for _, o := range c.ops {
-		if o.sent && !o.post && now.Sub(o.sentAt) > 2*c.o.Timeout {
+		if o.sent && !o.post && now.Sub(o.sentAt) > max(replyWait, 2*c.o.Timeout) {
 			return o
 		}
 	}
