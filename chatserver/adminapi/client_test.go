@@ -103,7 +103,7 @@ func TestErrorsComeThroughAsTheyWere(t *testing.T) {
 
 func TestWhatIsNoAnswerIsUnavailable(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"an error that is no problem": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", 502) },
+		"an error that is no problem": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) },
 		"a success that is no JSON":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") },
 		"nothing in time":             func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	} {

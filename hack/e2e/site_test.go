@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 // run runs a program of the repository and returns what it printed; it fails the test when the program fails.
 func run(t testing.TB, limit time.Duration, name string, args ...string) string {
 	t.Helper()
-	out, err := try(t.Context(), limit, "", name, args...)
+	out, err := try(context.Background(), limit, "", name, args...) // clean-up uses it too, when t.Context() has ended
 	if err != nil {
 		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
 	}

@@ -34,9 +34,9 @@ type fakeStore struct {
 	panics   bool
 }
 
-func (s *fakeStore) PutCategory(_ context.Context, key string, c chat.Category, _ pg.Groups) (pg.CategoryRecord, error) {
+func (s *fakeStore) PutCategory(ctx context.Context, key string, c chat.Category, _ pg.Groups) (pg.CategoryRecord, error) {
 	s.key, s.category = key, c
-	return s.Category(nil, key)
+	return s.Category(ctx, key)
 }
 
 func (s *fakeStore) Category(_ context.Context, key string) (pg.CategoryRecord, error) {
@@ -53,9 +53,9 @@ func (s *fakeStore) DeleteCategory(_ context.Context, key string, retain bool) e
 	return s.err
 }
 
-func (s *fakeStore) PutRoom(_ context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error) {
+func (s *fakeStore) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error) {
 	s.key, s.room = key, r
-	return s.Room(nil, key)
+	return s.Room(ctx, key)
 }
 
 func (s *fakeStore) Room(_ context.Context, key string) (pg.RoomRecord, error) {

@@ -38,9 +38,9 @@ func people(user, algorithm, realm string) (string, chat.Subject, error) {
 }
 
 type answer struct {
-	user, password, algorithm, uri, method string
-	count                                  int
-	change                                 func(*digest.Credentials)
+	user, password, algorithm, uri string
+	count                          int
+	change                         func(*digest.Credentials)
 }
 
 // header answers a challenge of the verifier.

@@ -238,18 +238,29 @@ func TestWhoMayNotJoinDoesNot(t *testing.T) {
 	})
 }
 
-func TestJoinThatFailsHalfwayLeavesNothingBehind(t *testing.T) {
+func TestJoinThatFailsHalfwayCanBeUndone(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.store.mu.Lock()
 		w.store.down = func(op string) bool { return op == "Heads" }
 		w.store.mu.Unlock()
 		p := newPerson("alice")
-		if e := w.hub.Join(context.Background(), p.Member, []chat.ID{deskID})[0]; !chat.Is(e.Err, chat.Unavailable) {
-			t.Fatalf("%v, want Unavailable", e.Err)
+		e := w.hub.Join(context.Background(), p.Member, []chat.ID{deskID})[0]
+		if !chat.Is(e.Err, chat.Unavailable) || !e.Listed || w.hub.Seats() != 0 {
+			t.Fatalf("%+v, %d seats", e, w.hub.Seats())
 		}
-		later(time.Second)
-		if w.hub.Seats() != 0 || w.store.who(deskID) != 0 {
-			t.Error("he is in the room")
+		w.store.mu.Lock()
+		w.store.down = nil
+		w.store.mu.Unlock()
+		w.hub.Forget(deskID, p.User, p.Endpoint)
+		synctest.Wait()
+		if w.store.who(deskID) != 0 {
+			t.Error("he is listed in the room")
+		}
+		w.enter(t, p, deskID)
+		w.hub.Forget(deskID, p.User, p.Endpoint)
+		synctest.Wait()
+		if w.store.who(deskID) != 1 {
+			t.Error("who came back was forgotten")
 		}
 	})
 }

@@ -13,8 +13,10 @@ import (
 // Entry is the outcome of joining one room.
 type Entry struct {
 	Room   chat.ID
-	Err    error // Denied, NotFound or Unavailable; the rest is empty then
 	Joined wire.Joined
+	Err    error // Denied, NotFound or Unavailable; then Joined is empty
+	// Listed tells, with an error, that the pool may list the member in the room all the same: Forget ends that.
+	Listed bool
 }
 
 // Join puts a member into rooms, as far as he may be there. In each he gets what comes after Entry.Joined.Head, but
@@ -31,7 +33,7 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 			continue
 		}
 		if err := h.participants.Join(ctx, id, pg.Participant{User: m.User, Name: m.Name, Endpoint: m.Endpoint}); err != nil {
-			entries[i].Err = err
+			entries[i].Err, entries[i].Listed = err, !chat.Is(err, chat.NotFound)
 			continue
 		}
 		known[id] = 0
@@ -51,8 +53,7 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 	}
 	for i := range entries {
 		if e := &entries[i]; e.Err == nil {
-			e.Err = fmt.Errorf("join room %q: %w", e.Room, err)
-			h.Forget(e.Room, m.User, m.Endpoint)
+			e.Err, e.Listed = fmt.Errorf("join room %q: %w", e.Room, err), true
 		}
 	}
 	return entries
@@ -79,13 +80,12 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 			err = chat.Errorf(chat.Unavailable, "join room %q: the server is too busy or stops", e.Room)
 		}
 		if err != nil {
-			e.Err = err
-			h.Forget(e.Room, m.User, m.Endpoint)
+			e.Err, e.Listed = err, true
 			continue
 		}
 		if e.Joined, e.Err = h.describe(e.Room, head, list, who[e.Room].Count); e.Err != nil {
+			e.Listed = true
 			sh.do(h.ctx, func() { sh.leave(e.Room, m) })
-			h.Forget(e.Room, m.User, m.Endpoint)
 		}
 	}
 }

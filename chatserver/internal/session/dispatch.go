@@ -44,12 +44,7 @@ func (n *session) dispatch(ctx context.Context, c wire.Command) {
 
 // fail sends the reply to a command that failed.
 func (n *session) fail(c wire.Command, err error) {
-	n.send(n.server.Encoder.Failure(c.Ref, c.Name, wire.CodeOf(err), err.Error()))
-}
-
-// failNotJoined sends the reply to a command about a room that the session is not in.
-func (n *session) failNotJoined(c wire.Command) {
-	n.send(n.server.Encoder.Failure(c.Ref, c.Name, wire.NotJoined, "join the room first"))
+	n.send(n.server.Encoder.Failure(c.Ref, c.Name, wire.CodeOf(err), reason(err)))
 }
 
 // rootID stands for the root category, which every category is in and which has no rooms.

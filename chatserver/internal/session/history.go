@@ -14,7 +14,7 @@ const mostHistory = 500
 func (n *session) history(ctx context.Context, c wire.Command, q wire.History) {
 	in := n.in(q.Room)
 	if !n.server.ours(q.Domain) || in == nil {
-		n.failNotJoined(c)
+		n.fail(c, n.notIn())
 		return
 	}
 	_, category, err := n.server.Hub.Catalog().Authorize(n.subject(), q.Room, chat.Join)

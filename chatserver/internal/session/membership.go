@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 
 	"chatpool.dev/chatserver/chat"
 	"chatpool.dev/chatserver/internal/wire"
@@ -45,6 +46,9 @@ func (n *session) join(ctx context.Context, c wire.Command, q wire.Join) {
 		default:
 			n.fail(c, e.Err)
 		}
+		if e.Listed {
+			n.server.Hub.Forget(e.Room, n.member.User, n.member.Endpoint)
+		}
 	}
 	if q.Batch || len(joined) > 0 {
 		n.send(n.server.Encoder.Joined(c.Ref, c.Name, joined, failed)...)
@@ -67,27 +71,23 @@ func (s *Server) roomID(ref wire.RoomRef) (chat.ID, error) {
 }
 
 // restore puts a returning endpoint back into the rooms it was in, without a word. It is not done before the first
-// command that shows that the dialog is here to stay, and after the client's own joins.
+// command that shows that the dialog is here to stay, and after the client's own joins. What fails is tried again with
+// the next command.
 func (n *session) restore(ctx context.Context) {
 	if n.restored {
 		return
 	}
 	rooms, err := n.server.Endpoints.Rooms(ctx, n.member.User, n.member.Endpoint)
 	if err != nil {
-		n.server.Log.Warn("the rooms of a returning endpoint are not known yet", "user", n.member.User, "err", err)
+		n.server.Log.Debug("the rooms of a returning endpoint are not known yet", "user", n.member.User, "err", err)
 		return
 	}
 	n.restored = true
-	var back []chat.ID
-	for _, id := range rooms {
-		if n.in(id) == nil {
-			back = append(back, id)
-		}
-	}
-	if len(back) == 0 {
+	rooms = slices.DeleteFunc(rooms, func(id chat.ID) bool { return n.in(id) != nil })
+	if len(rooms) == 0 {
 		return
 	}
-	for _, e := range n.server.Hub.Join(ctx, n.member, back) {
+	for _, e := range n.server.Hub.Join(ctx, n.member, rooms) {
 		switch {
 		case e.Err == nil:
 			n.enter(e.Room, e.Joined.Head)
@@ -95,9 +95,17 @@ func (n *session) restore(ctx context.Context) {
 		case chat.Is(e.Err, chat.Denied), chat.Is(e.Err, chat.NotFound):
 			n.server.Hub.Forget(e.Room, n.member.User, n.member.Endpoint)
 		default:
-			n.server.Log.Warn("a returning endpoint could not be put back into a room", "user", n.member.User, "room", e.Room, "err", e.Err)
+			n.restored = false
 		}
 	}
+}
+
+// notIn is the error of a command about a room that the session is not in.
+func (n *session) notIn() error {
+	if !n.restored {
+		return chat.Errorf(chat.Unavailable, "it is not known yet which rooms this device is in")
+	}
+	return chat.Errorf(chat.Conflict, "not joined: join the room first")
 }
 
 // part leaves rooms.
@@ -111,7 +119,7 @@ func (n *session) part(ctx context.Context, c wire.Command, q wire.Part) {
 		}
 	}
 	if len(left) == 0 {
-		n.failNotJoined(c)
+		n.fail(c, n.notIn())
 		return
 	}
 	n.send(n.server.Encoder.Parted(c.Ref, left))

@@ -33,11 +33,20 @@ func (s *Server) outcome(err error) sipedge.Answer {
 	a := sipedge.Answer{Status: statuses[chat.KindOf(err)]}
 	if a.Status == 503 {
 		a.RetryAfter = retryAfter
-		a.Diagnostics = s.diagnostics(serviceBusy, err.Error())
+		a.Diagnostics = s.diagnostics(serviceBusy, reason(err))
 	} else {
-		a.Diagnostics = s.diagnostics(serviceError, err.Error())
+		a.Diagnostics = s.diagnostics(serviceError, reason(err))
 	}
 	return a
+}
+
+// reason tells a client why. What cannot be done now has causes that are none of his business, such as addresses of
+// the database: they are for the log.
+func reason(err error) string {
+	if chat.KindOf(err) == chat.Unavailable {
+		return "not possible now: try again"
+	}
+	return err.Error()
 }
 
 // busy is the answer to a document that there is no room for now.

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// answerWithin is how long a client waits for the answer to a post.
-	answerWithin = 3 * time.Second
+	// answerWithin is how long the server waits with the answer to a post: 3 s are promised, the way there included.
+	answerWithin = 2800 * time.Millisecond
 	// maxInFlight is how many posts of a session are not settled.
 	maxInFlight = 64
 	// maxTries is how often a post is authorized, when its room changes all the time.
@@ -99,7 +99,7 @@ func (n *session) draft(envelope string, q wire.Post, d *chat.Draft) error {
 		if _, _, err := n.server.Hub.Catalog().Room(q.Room); err != nil {
 			return err
 		}
-		return chat.Errorf(chat.Conflict, "not joined: join the room first")
+		return n.notIn()
 	}
 	*d = chat.Draft{
 		Room: q.Room, Author: n.member.User, Name: n.member.Name, Endpoint: n.member.Endpoint, Envelope: envelope,

@@ -63,7 +63,7 @@ func TestPostThatTakesLongIsInDoubtAndGoesOn(t *testing.T) {
 		began := time.Now()
 		answer := p.send(post(deskID, "slow"))
 		a := <-answer
-		if d := time.Since(began); a.Status != 503 || a.RetryAfter != 1 || d != 3*time.Second {
+		if d := time.Since(began); a.Status != 503 || a.RetryAfter != 1 || d > 3*time.Second {
 			t.Errorf("answered %+v after %v", a, d)
 		}
 		if !strings.HasPrefix(a.Diagnostics, "20000;") {

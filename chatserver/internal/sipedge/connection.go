@@ -109,10 +109,14 @@ func (c *connection) idleUntil() time.Time {
 	if c.user == nil {
 		return c.accepted.Add(limits.SignInTimeout)
 	}
-	if idle := time.Now().Add(limits.IdleTimeout); idle.Before(c.registeredTo) {
-		return idle
+	return earlier(time.Now().Add(limits.IdleTimeout), c.registeredTo)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
 	}
-	return c.registeredTo
+	return b
 }
 
 func (c *connection) refuseFrame(m *message, err error) (sending bool) {

@@ -119,17 +119,20 @@ func TestRefreshAndSignOff(t *testing.T) {
 	p.wantClosed()
 }
 
-func TestRegistrationRunsOut(t *testing.T) {
-	b := &backend{}
-	s, address := start(t, Options{Backend: b})
-	p := dial(t, address, "alice")
-	p.signIn()
-	c := s.open()[0]
-	if until := time.Until(c.idleUntil()); until > s.limits.IdleTimeout || until < s.limits.IdleTimeout-time.Minute {
-		t.Errorf("a signed-in client may be silent for %v", until)
+func TestASilentClientIsKeptAsLongAsItIsRegistered(t *testing.T) {
+	now := time.Now()
+	c := &connection{server: &Server{limits: Limits{SignInTimeout: 5 * time.Second, IdleTimeout: time.Hour}}, accepted: now}
+	if until := c.idleUntil().Sub(now); until != 5*time.Second {
+		t.Errorf("before the sign-in: %v", until)
 	}
-	c.registeredTo = time.Now().Add(time.Second)
-	if until := time.Until(c.idleUntil()); until > time.Second {
-		t.Errorf("a client whose registration runs out may be silent for %v", until)
+	c.user = &identity{}
+	for name, want := range map[string]struct{ registered, silent time.Duration }{
+		"the registration runs out first": {time.Minute, time.Minute},
+		"the idle limit is reached first": {2 * time.Hour, time.Hour},
+	} {
+		c.registeredTo = now.Add(want.registered)
+		if until := c.idleUntil().Sub(now).Round(time.Second); until != want.silent {
+			t.Errorf("%s: %v", name, until)
+		}
 	}
 }
