@@ -93,7 +93,7 @@ type CategoryStatus struct {
 	URI string `json:"uri,omitempty"`
 	// Rooms is how many rooms the category has, those that people made included.
 	// +optional
-	Rooms int32 `json:"rooms,omitempty"`
+	Rooms int32 `json:"rooms"`
 	// Conditions: Ready, Reconciling, Stalled and Applied.
 	// +listType=map
 	// +listMapKey=type

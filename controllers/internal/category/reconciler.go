@@ -49,6 +49,12 @@ const (
 	eagerly = 2 * time.Second
 )
 
+// patience is how long a pool may take to answer; a pool that does not must not hold up the others for long.
+const patience = 5 * time.Second
+
+// workers is how many objects are worked on at the same time.
+const workers = 4
+
 // +kubebuilder:rbac:groups=chatpool.dev,resources=categories,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=categories/status,verbs=patch
 
@@ -85,6 +91,8 @@ func (r *Reconciler) put(ctx context.Context, c *v1alpha1.Category, pool *v1alph
 	if err != nil {
 		return poolapi.StateOf(err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	status, err := api.PutCategory(ctx, naming.ObjectKey(c.Namespace, c.Name), declared)
 	if err != nil {
 		if chat.Is(err, chat.Unavailable) {
@@ -133,7 +141,7 @@ func (r *Reconciler) finish(ctx context.Context, before, c *v1alpha1.Category, s
 		if s.Stalled {
 			kind = corev1.EventTypeWarning
 		}
-		r.Events.Eventf(c, nil, kind, s.Reason, v1alpha1.ConditionApplied, "%s", s.Message)
+		r.Events.Eventf(c, nil, kind, s.Reason, v1alpha1.ConditionApplied, "%s", condition.Note(s.Message))
 	}
 	if !equality.Semantic.DeepEqual(before.Status, c.Status) {
 		if err := r.Client.Status().Patch(ctx, c, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {

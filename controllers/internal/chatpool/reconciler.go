@@ -145,7 +145,7 @@ func (r *Reconciler) report(before, after *v1alpha1.ChatPool) {
 		if c.Status != "True" && status == "True" || c.Reason == v1alpha1.ReasonError || c.Reason == v1alpha1.ReasonMigrationFailed {
 			kind = corev1.EventTypeWarning
 		}
-		r.Events.Eventf(after, nil, kind, c.Reason, c.Type, "%s: %s", c.Type, c.Message)
+		r.Events.Eventf(after, nil, kind, c.Reason, c.Type, "%s", condition.Note(c.Type+": "+c.Message))
 	}
 	observeMetrics(after)
 }

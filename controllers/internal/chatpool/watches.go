@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -34,7 +35,7 @@ func Watched() []client.Object {
 
 // Setup has the manager run the reconciler.
 func (r *Reconciler) Setup(mgr ctrl.Manager) error {
-	b := ctrl.NewControllerManagedBy(mgr).Named("chatpool").
+	b := ctrl.NewControllerManagedBy(mgr).Named("chatpool").WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
 		For(&v1alpha1.ChatPool{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
 	for _, kind := range Watched() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(poolOf))

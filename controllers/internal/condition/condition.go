@@ -4,6 +4,7 @@ package condition
 
 import (
 	"fmt"
+	"strings"
 
 	"chatpool.dev/api/v1alpha1"
 
@@ -115,11 +116,15 @@ func Summarize(o Object, states map[string]State, ready string) bool {
 	return Set(o, v1alpha1.ConditionReady, said)
 }
 
-// clip keeps a message within the API's limit of 32768 bytes, and readable.
-func clip(s string) string {
-	const limit = 2048
+// Note is a condition's message as the note of an Event, which has at most 1024 bytes.
+func Note(message string) string { return cut(message, 1000) }
+
+// clip keeps a message readable, and within the API's limit of 32768 bytes.
+func clip(s string) string { return cut(s, 2048) }
+
+func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}
-	return s[:limit-4] + " ..."
+	return strings.ToValidUTF8(s[:limit-4], "") + " ..."
 }

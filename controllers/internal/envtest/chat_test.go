@@ -57,6 +57,9 @@ func TestACategoryAndARoomReachThePool(t *testing.T) {
 	}
 	eventually(t, "the category to be ready", func() error {
 		c := get(t, ns, "desks", &v1alpha1.Category{})
+		if c.Status.Rooms != 1 {
+			return fmt.Errorf("it has %d rooms", c.Status.Rooms)
+		}
 		return says(c.Status.Conditions, v1alpha1.ConditionReady, "True", v1alpha1.ReasonReady)
 	})
 	put := look(server, func(s *chatServer) adminapi.Room { return s.rooms[ns+"/fx"] })

@@ -15,11 +15,14 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 )
 
 // k8s speaks to the API server without a cache; operator is what the manager under test was told.
@@ -66,9 +69,13 @@ func run(m *testing.M) (code int, err error) {
 	if k8s, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return 1, err
 	}
+	own, err := asOperator(env)
+	if err != nil {
+		return 1, err
+	}
 	options := ctrl.Options{Scheme: scheme, Metrics: server.Options{BindAddress: "0"}}
 	controllers.Limit(&options, nil)
-	mgr, err := ctrl.NewManager(config, options)
+	mgr, err := ctrl.NewManager(own, options)
 	if err != nil {
 		return 1, err
 	}
@@ -82,6 +89,35 @@ func run(m *testing.M) (code int, err error) {
 	code = m.Run()
 	stop()
 	return code, <-ended
+}
+
+// asOperator gives the operator its own identity, with the role that the chart gives it and no other.
+func asOperator(env *envtest.Environment) (*rest.Config, error) {
+	b, err := os.ReadFile(filepath.Join(root, "config/rbac/role.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(b, role); err != nil {
+		return nil, fmt.Errorf("read the role: %w", err)
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: role.Name}},
+	}
+	for _, o := range []client.Object{role, binding} {
+		if err := k8s.Create(context.Background(), o); err != nil {
+			return nil, fmt.Errorf("give the operator its role: %w", err)
+		}
+	}
+	user, err := env.AddUser(envtest.User{Name: role.Name}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("add the operator as a user: %w", err)
+	}
+	config := user.Config()
+	config.QPS, config.Burst = 1000, 1000
+	return config, nil
 }
 
 // assets finds the API server's programs: where KUBEBUILDER_ASSETS says, or where the local cluster builds them.

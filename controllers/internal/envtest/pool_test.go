@@ -21,8 +21,10 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -323,4 +325,59 @@ func TestScale(t *testing.T) {
 		}
 		return says(conditions(t, ns), v1alpha1.ConditionServersReady, "False", "")
 	})
+}
+
+// A round that finds all as declared writes nothing, not even once: a write would wake the operator again.
+func TestARoundThatChangesNothingWritesNothing(t *testing.T) {
+	ns := namespace(t)
+	create(t, testPool(ns))
+	playAll(t, ns)
+	versions := func() map[string]string {
+		out := map[string]string{}
+		for _, list := range []client.ObjectList{
+			&appsv1.StatefulSetList{}, &batchv1.JobList{}, &corev1.ServiceList{}, &corev1.ConfigMapList{}, &corev1.SecretList{},
+			&corev1.ServiceAccountList{}, &networkingv1.NetworkPolicyList{}, &policyv1.PodDisruptionBudgetList{}, clusters(),
+		} {
+			if err := k8s.List(t.Context(), list, client.InNamespace(ns)); err != nil {
+				t.Fatal(err)
+			}
+			if err := meta.EachListItem(list, func(o runtime.Object) error {
+				m, err := meta.Accessor(o)
+				if err == nil {
+					out[fmt.Sprintf("%T %s", o, m.GetName())] = m.GetResourceVersion()
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out
+	}
+	before := versions()
+	if len(before) < 18 {
+		t.Fatalf("only %d children", len(before))
+	}
+	patch(t, get(t, ns, "demo", &v1alpha1.ChatPool{}), func(p *v1alpha1.ChatPool) { p.Spec.Limits.DefaultHistory = 31 })
+	generation := get(t, ns, "demo", &v1alpha1.ChatPool{}).Generation
+	eventually(t, "a round", func() error {
+		if got := get(t, ns, "demo", &v1alpha1.ChatPool{}).Status.ObservedGeneration; got != generation {
+			return fmt.Errorf("observed is generation %d", got)
+		}
+		return nil
+	})
+	after := versions()
+	for name, v := range before {
+		if after[name] != v && name != "*v1.ConfigMap demo-chat" {
+			t.Errorf("%s was written", name)
+		}
+	}
+	if after["*v1.ConfigMap demo-chat"] == before["*v1.ConfigMap demo-chat"] {
+		t.Error("the new limit did not reach the configuration")
+	}
+}
+
+func clusters() *unstructured.UnstructuredList {
+	l := &unstructured.UnstructuredList{}
+	l.SetGroupVersionKind(cnpg.GroupVersion.WithKind("ClusterList"))
+	return l
 }

@@ -51,6 +51,12 @@ const (
 	eagerly = 2 * time.Second
 )
 
+// patience is how long a pool may take to answer; a pool that does not must not hold up the others for long.
+const patience = 5 * time.Second
+
+// workers is how many objects are worked on at the same time.
+const workers = 4
+
 // +kubebuilder:rbac:groups=chatpool.dev,resources=rooms,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=chatpool.dev,resources=rooms/status,verbs=patch
 
@@ -88,6 +94,8 @@ func (r *Reconciler) put(ctx context.Context, room *v1alpha1.Room, pool *v1alpha
 	if err != nil {
 		return poolapi.StateOf(err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	status, err := api.PutRoom(ctx, naming.ObjectKey(room.Namespace, room.Name), declared)
 	if chat.Is(err, chat.NotFound) {
 		return condition.Waiting(v1alpha1.ReasonCategoryNotReady, "Category %s is not in the pool yet: %v", room.Spec.CategoryName, err)
@@ -141,7 +149,7 @@ func (r *Reconciler) finish(ctx context.Context, before, room *v1alpha1.Room, ap
 		if condition.IsTrue(room, v1alpha1.ConditionStalled) {
 			kind = corev1.EventTypeWarning
 		}
-		r.Events.Eventf(room, nil, kind, ready.Reason, v1alpha1.ConditionApplied, "%s", ready.Message)
+		r.Events.Eventf(room, nil, kind, ready.Reason, v1alpha1.ConditionApplied, "%s", condition.Note(ready.Message))
 	}
 	if !equality.Semantic.DeepEqual(before.Status, room.Status) {
 		if err := r.Client.Status().Patch(ctx, room, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
