@@ -25,7 +25,7 @@ func (a *api) putCategory(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Changed()
+	a.Changed(r.Context())
 	return a.categoryStatus(rec), nil
 }
 
@@ -61,7 +61,7 @@ func (a *api) deleteCategory(r *http.Request) (any, error) {
 	if err := a.Categories.DeleteCategory(r.Context(), k, keep); err != nil {
 		return nil, err
 	}
-	a.Changed()
+	a.Changed(r.Context())
 	return nil, nil
 }
 

@@ -27,7 +27,6 @@ type Rooms interface {
 	PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error)
 	Room(ctx context.Context, key string) (pg.RoomRecord, error)
 	DeleteRoom(ctx context.Context, key string, retain bool) error
-	Heads(ctx context.Context, rooms []chat.ID) (map[chat.ID]chat.Position, error)
 }
 
 // Options are what the API works with.
@@ -36,8 +35,8 @@ type Options struct {
 	Categories Categories
 	Rooms      Rooms
 	Groups     pg.Groups
-	// Changed is told after each change.
-	Changed func()
+	// Changed is told after each change, before it is answered.
+	Changed func(context.Context)
 	Status  func(context.Context) adminapi.Status
 	Log     *slog.Logger
 }

@@ -61,7 +61,7 @@ func (s *fakeStore) PutRoom(ctx context.Context, key, categoryKey string, r chat
 func (s *fakeStore) Room(_ context.Context, key string) (pg.RoomRecord, error) {
 	r := s.room
 	r.ID, r.Version = roomID, 5
-	return pg.RoomRecord{Key: key, CategoryKey: "chat/trading", Room: r, OutOfScope: []chat.Principal{"sip:mallory@x.test"}, Participants: 7}, s.err
+	return pg.RoomRecord{Key: key, CategoryKey: "chat/trading", Room: r, OutOfScope: []chat.Principal{"sip:mallory@x.test"}, Participants: 7, Head: chat.At(1, 42)}, s.err
 }
 
 func (s *fakeStore) DeleteRoom(_ context.Context, key string, retain bool) error {
@@ -69,16 +69,12 @@ func (s *fakeStore) DeleteRoom(_ context.Context, key string, retain bool) error
 	return s.err
 }
 
-func (s *fakeStore) Heads(context.Context, []chat.ID) (map[chat.ID]chat.Position, error) {
-	return map[chat.ID]chat.Position{roomID: chat.At(1, 42)}, nil
-}
-
 // call asks the API as whoever has the certificate's name, and gives status and body.
 func call(s *fakeStore, name, request, body string) (int, string, int) {
 	changes := 0
 	h := admin.Handler(admin.Options{
 		Domain: "x.test", Categories: s, Rooms: s, Groups: func(chat.Principal) []chat.Principal { return nil },
-		Changed: func() { changes++ },
+		Changed: func(context.Context) { changes++ },
 		Status:  func(context.Context) adminapi.Status { return adminapi.Status{Pod: "pod-0"} },
 		Log:     slog.New(slog.DiscardHandler),
 	})

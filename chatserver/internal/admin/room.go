@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"context"
 	"net/http"
 
 	"chatpool.dev/chatserver/adminapi"
@@ -30,8 +29,8 @@ func (a *api) putRoom(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Changed()
-	return a.roomStatus(r.Context(), rec)
+	a.Changed(r.Context())
+	return a.roomStatus(rec), nil
 }
 
 func (a *api) room(r *http.Request) (any, error) {
@@ -43,10 +42,6 @@ func (a *api) room(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, err := a.roomStatus(r.Context(), rec)
-	if err != nil {
-		return nil, err
-	}
 	room := rec.Room
 	return adminapi.RoomState{
 		Room: adminapi.Room{
@@ -54,7 +49,7 @@ func (a *api) room(r *http.Request) (any, error) {
 			Privacy: room.Privacy, Type: room.Type, Invitations: room.Invitations, Disabled: room.Disabled,
 			Members: room.Members, Managers: room.Managers, Presenters: room.Presenters,
 		},
-		RoomStatus: status,
+		RoomStatus: a.roomStatus(rec),
 	}, nil
 }
 
@@ -70,20 +65,15 @@ func (a *api) deleteRoom(r *http.Request) (any, error) {
 	if err := a.Rooms.DeleteRoom(r.Context(), k, keep); err != nil {
 		return nil, err
 	}
-	a.Changed()
+	a.Changed(r.Context())
 	return nil, nil
 }
 
-func (a *api) roomStatus(ctx context.Context, rec pg.RoomRecord) (adminapi.RoomStatus, error) {
-	id := rec.Room.ID
-	heads, err := a.Rooms.Heads(ctx, []chat.ID{id})
-	if err != nil {
-		return adminapi.RoomStatus{}, err
-	}
+func (a *api) roomStatus(rec pg.RoomRecord) adminapi.RoomStatus {
 	return adminapi.RoomStatus{
-		ID: id, URI: chat.RoomURI(a.Domain, id), Participants: rec.Participants, LastPosition: heads[id],
+		ID: rec.Room.ID, URI: chat.RoomURI(a.Domain, rec.Room.ID), Participants: rec.Participants, LastPosition: rec.Head,
 		Version: rec.Room.Version, OutOfScope: rec.OutOfScope,
-	}, nil
+	}
 }
 
 // roomOf makes a room of a declaration and checks it.

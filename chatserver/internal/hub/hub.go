@@ -114,10 +114,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-func (h *Hub) shard(id chat.ID) *shard {
+func (h *Hub) shard(id chat.ID) *shard { return h.shards[shardOf(id)] }
+
+func shardOf(id chat.ID) uint32 {
 	f := fnv.New32a()
 	f.Write([]byte(id))
-	return h.shards[f.Sum32()%shards]
+	return f.Sum32() % shards
 }
 
 // background runs work that waits, a few at a time. It does not block.
@@ -181,7 +183,13 @@ func (h *Hub) Hint(hint pg.Hint) {
 		}
 	case pg.HintPresence:
 		if _, active := h.active.Load(hint.Room); active {
-			h.rosters.kick(hint.Room)
+			sh := h.shard(hint.Room)
+			sh.try(func() {
+				// In large rooms nobody is told: the poll is soon enough.
+				if r := sh.rooms[hint.Room]; r != nil && !r.roster.quiet {
+					h.rosters.kick(hint.Room)
+				}
+			})
 		}
 	}
 }

@@ -300,6 +300,46 @@ func TestComingsAndGoingsOnOtherPods(t *testing.T) {
 	})
 }
 
+func TestLargeRoomIsQuietUntilItIsSmallAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.limits.ParticipantUpdateLimit = 10
+		ctx := context.Background()
+		others := func(from, to int, do func(pg.Participant)) {
+			for i := from; i < to; i++ {
+				do(pg.Participant{User: chat.Principal(fmt.Sprintf("sip:o%02d@x.test", i)), Endpoint: "e"})
+			}
+			w.hub.Hint(pg.Hint{Kind: pg.HintPresence, Room: deskID})
+			later(2 * time.Second)
+		}
+		join := func(p pg.Participant) { w.store.Join(ctx, deskID, p) }
+		leave := func(p pg.Participant) { w.store.Leave(ctx, deskID, p.User, p.Endpoint) }
+		alice, bob := newPerson("alice"), newPerson("bob")
+		w.enter(t, alice, deskID)
+		others(0, 9, join)
+		if got := alice.notices("join", "sip:o"); got == 0 {
+			t.Error("alice was told of nobody in a small room")
+		}
+		told := len(alice.bodies)
+		others(9, 20, join)
+		e := w.hub.Join(ctx, bob.Member, []chat.ID{deskID})[0]
+		if e.Err != nil || e.Joined.Participants != nil || e.Joined.Count < 20 {
+			t.Errorf("bob joined with %d of %d listed, %v", len(e.Joined.Participants), e.Joined.Count, e.Err)
+		}
+		w.hub.Release(bob.Member, []chat.ID{deskID})
+		later(2 * time.Second)
+		if len(alice.bodies) != told {
+			t.Errorf("in the large room alice was told %q", alice.bodies[told:])
+		}
+		others(5, 20, leave) // 7 are left
+		if bob.notices("join", "sip:o01@x.test") != 1 || bob.notices("join", "sip:alice@x.test") != 1 {
+			t.Errorf("bob was not told who is there: %q", bob.bodies)
+		}
+		if alice.notices("part", "sip:o08@x.test") != 1 {
+			t.Error("alice was not told who left meanwhile")
+		}
+	})
+}
+
 func TestSecondEndpointOfAUserIsNoNews(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, phone, desk := newPerson("alice"), newPerson("bob"), newPerson("bob")

@@ -23,7 +23,6 @@ type Entry struct {
 // not before Release. Joining a room again is no error.
 func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 	entries := make([]Entry, len(rooms))
-	known := map[chat.ID]int64{}
 	var allowed []chat.ID
 	catalog := h.Catalog()
 	for i, id := range rooms {
@@ -36,7 +35,6 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 			entries[i].Err, entries[i].Listed = err, !chat.Is(err, chat.NotFound)
 			continue
 		}
-		known[id] = 0
 		allowed = append(allowed, id)
 	}
 	if len(allowed) == 0 {
@@ -45,8 +43,7 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 	heads, err := h.messages.Heads(ctx, allowed)
 	if err == nil {
 		var who map[chat.ID]pg.RoomPresence
-		who, err = h.participants.Presence(ctx, known, h.limits().ParticipantUpdateLimit)
-		if err == nil {
+		if who, err = h.who(ctx, allowed); err == nil {
 			h.enter(ctx, m, entries, heads, who)
 			return entries
 		}
@@ -57,6 +54,27 @@ func (h *Hub) Join(ctx context.Context, m *Member, rooms []chat.ID) []Entry {
 		}
 	}
 	return entries
+}
+
+// who asks who is in rooms that a member joins. In large rooms that are known here nobody is told, so it is not asked:
+// many joining one room at once would each have the database count them all.
+func (h *Hub) who(ctx context.Context, rooms []chat.ID) (map[chat.ID]pg.RoomPresence, error) {
+	ask := make(map[chat.ID]int64, len(rooms))
+	for i, part := range h.byShard(rooms) {
+		if sh := h.shards[i]; len(part) > 0 && !sh.do(ctx, func() {
+			for _, id := range part {
+				if r := sh.rooms[id]; r == nil || !r.roster.quiet {
+					ask[id] = 0
+				}
+			}
+		}) {
+			return nil, chat.Errorf(chat.Unavailable, "the server is too busy or stops")
+		}
+	}
+	if len(ask) == 0 {
+		return nil, nil
+	}
+	return h.participants.Presence(ctx, ask, h.limits().ParticipantUpdateLimit)
 }
 
 func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[chat.ID]chat.Position, who map[chat.ID]pg.RoomPresence) {
@@ -71,10 +89,10 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 			continue
 		}
 		sh := h.shard(e.Room)
-		var list []pg.Participant
+		var in entered
 		var err error
 		ran := sh.do(ctx, func() {
-			head, list, err = sh.enter(e.Room, arrival{member: m, presence: who[e.Room], head: head})
+			in, err = sh.enter(e.Room, arrival{member: m, presence: who[e.Room], head: head})
 		})
 		if !ran {
 			err = chat.Errorf(chat.Unavailable, "join room %q: the server is too busy or stops", e.Room)
@@ -83,7 +101,7 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 			e.Err, e.Listed = err, true
 			continue
 		}
-		if e.Joined, e.Err = h.describe(e.Room, head, list, who[e.Room].Count); e.Err != nil {
+		if e.Joined, e.Err = h.describe(e.Room, in); e.Err != nil {
 			e.Listed = true
 			sh.do(h.ctx, func() { sh.leave(e.Room, m) })
 		}
@@ -91,13 +109,13 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 }
 
 // describe makes what a join is answered with.
-func (h *Hub) describe(id chat.ID, head chat.Position, list []pg.Participant, count int) (wire.Joined, error) {
+func (h *Hub) describe(id chat.ID, in entered) (wire.Joined, error) {
 	r, category, err := h.Catalog().Room(id)
 	if err != nil {
 		return wire.Joined{}, err
 	}
-	j := wire.Joined{Room: wire.Room{Room: r, Category: category, Count: count}, Head: head}
-	for _, p := range list {
+	j := wire.Joined{Room: wire.Room{Room: r, Category: category, Count: in.count}, Head: in.head}
+	for _, p := range in.list {
 		j.Participants = append(j.Participants, h.standing(p, r))
 	}
 	return j, nil

@@ -86,14 +86,11 @@ func (h *Hub) activeRooms() []chat.ID {
 	return rooms
 }
 
-func (h *Hub) byShard(rooms []chat.ID) [shards][]chat.ID {
-	var parts [shards][]chat.ID
+// byShard parts rooms by the shards that own them.
+func (h *Hub) byShard(rooms []chat.ID) (parts [shards][]chat.ID) {
 	for _, id := range rooms {
-		for i, sh := range h.shards {
-			if sh == h.shard(id) {
-				parts[i] = append(parts[i], id)
-			}
-		}
+		i := shardOf(id)
+		parts[i] = append(parts[i], id)
 	}
 	return parts
 }

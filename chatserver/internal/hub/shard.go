@@ -67,23 +67,31 @@ type arrival struct {
 	head     chat.Position
 }
 
-// enter gives the member a seat, held until release, and tells from where on he gets messages and who is there.
-func (sh *shard) enter(id chat.ID, a arrival) (head chat.Position, who []pg.Participant, err error) {
+// entered is what a member finds in a room.
+type entered struct {
+	head  chat.Position // he gets what comes after it
+	count int           // of users
+	list  []pg.Participant
+}
+
+// enter gives the member a seat, held until release.
+func (sh *shard) enter(id chat.ID, a arrival) (entered, error) {
 	m := a.member
 	if m.gone.Load() {
-		return 0, nil, chat.Errorf(chat.Unavailable, "the session has ended")
+		return entered{}, chat.Errorf(chat.Unavailable, "the session has ended")
 	}
 	// The rights are asked here, where every later change of them will be seen.
 	if _, _, err := sh.hub.Catalog().Authorize(sh.hub.subject(m.User), id, chat.Join); err != nil {
-		return 0, nil, err
+		return entered{}, err
 	}
 	r := sh.rooms[id]
 	if r == nil {
 		r = &room{id: id, stream: stream{cursor: a.head, head: a.head}, seats: map[seatKey]*seat{}}
 		sh.rooms[id] = r
 		sh.hub.active.Store(id, struct{}{})
-		// Something may have come between the reading of the head and now.
+		// Something may have come since the store was asked.
 		sh.hub.heads.kick(id)
+		sh.hub.rosters.kick(id)
 	}
 	if r.roster.revision == 0 || a.presence.Revision > r.roster.revision {
 		sh.announce(r, r.roster.update(a.presence, sh.hub.limits()))
@@ -97,7 +105,7 @@ func (sh *shard) enter(id chat.ID, a arrival) (head chat.Position, who []pg.Part
 		r.seats[m.key()] = s
 	}
 	s.held = true
-	return r.stream.cursor, r.roster.list(m), nil
+	return entered{head: r.stream.cursor, count: r.roster.count, list: r.roster.list(m)}, nil
 }
 
 // release lets the member have what waited for the answer to his join.

@@ -15,11 +15,9 @@ import (
 )
 
 const (
-	// StopTime is how long a stop takes at most.
-	StopTime = 25 * time.Second
-	// drainTime of it is for posts that are under way.
+	// drainTime is how long a stop waits for posts that are under way.
 	drainTime = 8 * time.Second
-	// closeTime of it is for the connections to end.
+	// closeTime is how long it then waits for the connections to end.
 	closeTime = 6 * time.Second
 	// renewEvery is how often certificates are read again.
 	renewEvery = 10 * time.Second
@@ -73,7 +71,11 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	if l := s.listeners.admin; l != nil {
 		handler := admin.Handler(admin.Options{
 			Domain: s.live.Current().Domain, Categories: s.store, Rooms: s.store, Groups: s.directory.Groups,
-			Changed: func() { s.hub.Hint(pg.Hint{Kind: pg.HintCatalog}) },
+			Changed: func(ctx context.Context) {
+				if s.hub.Refresh(ctx) != nil {
+					s.hub.Hint(pg.Hint{Kind: pg.HintCatalog}) // later, then
+				}
+			},
 			Status:  s.status, Log: s.Log,
 		})
 		g.Go(func() error { return s.identity.Watch(ctx, renewEvery, s.Log) })

@@ -4,7 +4,7 @@
 //
 //   - It starts without the database, and is ready when its listeners are up and the schema was seen once; from then
 //     on a database outage does not make it unready: clients are told to try again.
-//   - It stops in order, within StopTime: not ready, clients moved away, posts under way answered, connections closed,
+//   - It stops in order, within 25 s: not ready, clients moved away, posts under way answered, connections closed,
 //     then hub and store.
 //   - Each of its goroutines belongs to one errgroup; when one fails, all stop and the error is returned.
 package server

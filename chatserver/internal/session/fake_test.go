@@ -47,6 +47,7 @@ type fakeStore struct {
 	catalog  pg.Changes
 	detached []string
 	panics   bool
+	noRooms  bool // Rooms fails
 }
 
 func newFakeStore() *fakeStore {
@@ -199,6 +200,9 @@ func (s *fakeStore) Presence(_ context.Context, known map[chat.ID]int64, limit i
 func (s *fakeStore) Rooms(_ context.Context, user chat.Principal, endpoint string) (out []chat.ID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.noRooms {
+		return nil, chat.Errorf(chat.Unavailable, "database at 10.1.2.3 is down")
+	}
 	for id, seats := range s.seats {
 		if slices.ContainsFunc(seats, func(p pg.Participant) bool { return p.User == user && p.Endpoint == endpoint }) {
 			out = append(out, id)

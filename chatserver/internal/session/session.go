@@ -107,6 +107,10 @@ func (n *session) Closed() { n.end() }
 
 // Receive implements sipedge.Dialog.
 func (n *session) Receive(body []byte, answer func(sipedge.Answer)) {
+	n.safely(func() { n.receive(body, answer) })
+}
+
+func (n *session) receive(body []byte, answer func(sipedge.Answer)) {
 	envelope, err := wire.Decode(body)
 	if err != nil {
 		answer(n.server.outcome(err))

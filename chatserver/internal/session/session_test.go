@@ -163,6 +163,25 @@ func TestReturningEndpointFindsItsRoomsAgain(t *testing.T) {
 	})
 }
 
+func TestReturningEndpointIsToldToWaitWhileItsRoomsAreNotKnown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		first := w.phone("alice", "e1")
+		first.ok(cmd("join", chanid(deskID)))
+		first.dialog.Closed()
+		w.store.noRooms = true
+		second := w.phone("alice", "e1")
+		a := second.send(post(deskID, "x"))
+		synctest.Wait()
+		if got := <-a; got.Status != 503 || strings.Contains(got.Diagnostics, "10.1.2.3") {
+			t.Errorf("a post is answered %+v", got)
+		}
+		second.ok(cmd("part", chanib(deskID)))
+		second.expect(`rpl:part.*<resp code="503">ERROR_UNAVAILABLE`)
+		w.store.noRooms = false
+		second.ok(post(deskID, "x"))
+	})
+}
+
 func TestNewDialogOfAnEndpointTakesOver(t *testing.T) {
 	inWorld(t, func(w *world) {
 		older := w.phone("alice", "e1")
