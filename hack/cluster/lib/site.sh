@@ -70,16 +70,29 @@ wait_for() {
   done
 }
 
-# own: claim the machine's one set of sites for this clone, or say whose it is.
+# any_running: does any node of any site live?
+any_running() {
+  local site n
+  for site in "${SITES[@]}"; do
+    for n in cp $(seq "$MAX_WORKER"); do (use "$site" "$n" && running) && return 0; done
+  done
+  return 1
+}
+
+# own: claim the machine's one set of sites for this clone, or say whose it is. What another clone left behind
+# without a living node is cleared away.
 own() {
   local owner
   [ "$(id -u)" = 0 ] || die "${0##*/} needs root" "run it as root"
+  owner=$(cat "$STATE/owner" 2>/dev/null || true)
+  if [ -n "$owner" ] && [ "$owner" != "$REPO" ]; then
+    any_running && die "the local clusters on this machine belong to another clone, $owner" \
+      "end them with hack/cluster/down.sh (from either clone), then run this again"
+    echo "clearing away what the clusters of another clone left, $owner"
+    "$HACK/down.sh"
+  fi
   mkdir -p "$STATE"
   if [ ! -s "$STATE/owner" ]; then   # in one go: several scripts may come here at once
     echo "$REPO" >"$STATE/.owner.$$" && mv "$STATE/.owner.$$" "$STATE/owner"
   fi
-  owner=$(cat "$STATE/owner")
-  [ "$owner" = "$REPO" ] ||
-    die "the local clusters on this machine belong to another clone, $owner" \
-      "end them with hack/cluster/down.sh (from either clone), then run this again"
 }
