@@ -22,6 +22,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -79,6 +80,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 		before = pool.DeepCopy()
 	}
 	err := r.round(ctx, pool)
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil // the pool is going to be deleted, too
+	}
 	r.report(before, pool)
 	if !equality.Semantic.DeepEqual(before.Status, pool.Status) {
 		if e := r.Client.Status().Patch(ctx, pool, client.MergeFrom(before)); e != nil {
