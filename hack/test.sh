@@ -53,7 +53,7 @@ cluster() {
   hack/cluster/up.sh --site home --no-pool
 }
 e2e() { $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
-soak() { SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags e2e -run Soak ./hack/e2e/...; }
+soak() { SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }
 
 all() {
   local ours=0

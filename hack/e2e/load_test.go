@@ -68,7 +68,12 @@ func (p *pool) loadConfig(t testing.TB) loadcheck.Config {
 // underLoad runs f while the load runs, then checks every promise. It returns the report.
 func (p *pool) underLoad(t *testing.T, f func(*loadcheck.Run)) *loadcheck.Report {
 	t.Helper()
-	load, err := loadcheck.Start(t.Context(), p.loadConfig(t))
+	return p.underLoadOf(t, p.loadConfig(t), f)
+}
+
+func (p *pool) underLoadOf(t *testing.T, cfg loadcheck.Config, f func(*loadcheck.Run)) *loadcheck.Report {
+	t.Helper()
+	load, err := loadcheck.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
