@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -27,7 +28,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // the tests do little but wait
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	domain   = "example.test"
@@ -48,7 +53,10 @@ type pool struct {
 
 // newPool makes a pool with a database of its own and the users alice, bob and carol, all in group staff, and root,
 // an administrator.
-func newPool(t *testing.T) *pool { return newPoolAt(t, pgtest.Database(t)) }
+func newPool(t *testing.T) *pool {
+	t.Parallel()
+	return newPoolAt(t, pgtest.Database(t))
+}
 
 func newPoolAt(t *testing.T, database string) *pool {
 	p := &pool{t: t, dir: t.TempDir()}

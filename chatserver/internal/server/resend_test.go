@@ -27,6 +27,7 @@ func (o outbox) Close(sipedge.Reason) {}
 // The same document, sent again on another pod by the same endpoint, is one message; the same words in another
 // document are another message.
 func TestResendOfAnAcknowledgedPostIsOneMessage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -76,7 +76,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 					s.hub.Hint(pg.Hint{Kind: pg.HintCatalog}) // later, then
 				}
 			},
-			Status:  s.status, Log: s.Log,
+			Status: s.status, Log: s.Log,
 		})
 		g.Go(func() error { return s.identity.Watch(ctx, renewEvery, s.Log) })
 		g.Go(func() error {

@@ -246,6 +246,7 @@ func TestManyPostsFromTwoPodsReachEverybodyOnceInOrder(t *testing.T) {
 }
 
 func TestHealthAndStatus(t *testing.T) {
+	t.Parallel()
 	p := newPoolAt(t, "postgres://nobody@127.0.0.1:1/chat")
 	s := pgtest.Database(t)
 	a := func() *pod { defer func() { p.write("database/uri", []byte(s)) }(); return p.launch("a") }()
