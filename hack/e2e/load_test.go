@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -91,11 +93,26 @@ func (p *pool) underLoadOf(t *testing.T, cfg loadcheck.Config, f func(*loadcheck
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", report)
+	t.Logf("%s\nplot: %s", report, keepPlot(t, report))
 	if bad := report.Violations(); len(bad) > 0 {
 		t.Errorf("%d violations:\n%s", len(bad), strings.Join(bad, "\n"))
 	}
 	return report
+}
+
+// keepPlot writes the picture of a run where people find it.
+func keepPlot(t testing.TB, report *loadcheck.Report) string {
+	t.Helper()
+	dir := filepath.Join(root, ".run/e2e")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(t.Name(), "-")
+	path := filepath.Join(dir, name+".svg")
+	if err := os.WriteFile(path, []byte(report.Plot()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // accepts waits until the pool has accepted five seconds' worth of posts more, and tells how long that took.
