@@ -122,6 +122,10 @@ func TestPeopleOnTwoPodsTalk(t *testing.T) {
 	if got := next[client.Left](p, alice); got.User.URI != "sip:bob@example.test" {
 		t.Errorf("alice saw %v leave, want bob", got.User)
 	}
+	carol.Close() // it signs off, and is not kept for its lease
+	if got := next[client.Left](p, alice); got.User.URI != "sip:carol@example.test" {
+		t.Errorf("alice saw %v leave, want carol", got.User)
+	}
 }
 
 func TestScopeThatShrinksPutsPeopleOut(t *testing.T) {

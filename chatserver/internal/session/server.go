@@ -129,6 +129,33 @@ func randomEndpoint() string {
 	return hex.EncodeToString(b)
 }
 
+// SignedOff implements sipedge.Backend: who says that he goes is out of his rooms at once, not when his lease ends.
+func (s *Server) SignedOff(subject chat.Subject, endpoint string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.sessions[subject.User][endpoint]; n != nil {
+		n.signedOff.Store(true) // it has seats still, and gives them up when it ends
+		return
+	}
+	if !s.stopping {
+		s.wg.Go(func() { s.vacate(subject.User, endpoint) })
+	}
+}
+
+// vacate takes an endpoint without a session out of all rooms. If the database cannot be asked, its lease does that.
+func (s *Server) vacate(user chat.Principal, endpoint string) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	rooms, err := s.Endpoints.Rooms(ctx, user, endpoint)
+	if err != nil {
+		s.Log.Warn("who signed off stays listed until his lease ends", "user", user, "err", err)
+		return
+	}
+	for _, id := range rooms {
+		s.Hub.Forget(id, user, endpoint)
+	}
+}
+
 // register makes the session the one of its endpoint, and starts it.
 func (s *Server) register(n *session, limit int) (sipedge.Dialog, error) {
 	s.mu.Lock()

@@ -30,8 +30,9 @@ type session struct {
 	end    context.CancelFunc
 	posts  posts
 
-	replaced atomic.Bool
-	restored bool // of run alone: the rooms that the endpoint was in are joined again
+	replaced  atomic.Bool
+	signedOff atomic.Bool
+	restored  bool // of run alone: the rooms that the endpoint was in are joined again
 
 	mu    sync.Mutex
 	rooms map[chat.ID]*membership
@@ -90,8 +91,12 @@ func (n *session) safely(f func()) {
 // leave gives up the session's seats. Its endpoint stays in its rooms for a while, unless another session has taken over.
 func (n *session) leave() {
 	n.server.Hub.Detach(n.member, n.joined())
-	if n.server.unregister(n) && !n.replaced.Load() {
-		n.server.Endpoints.Detach(n.member.User, n.member.Endpoint)
+	if !n.server.unregister(n) || n.replaced.Load() {
+		return
+	}
+	n.server.Endpoints.Detach(n.member.User, n.member.Endpoint)
+	if n.signedOff.Load() {
+		n.server.vacate(n.member.User, n.member.Endpoint)
 	}
 }
 

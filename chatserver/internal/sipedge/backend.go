@@ -14,6 +14,9 @@ type Backend interface {
 	// Open begins a dialog for an endpoint of the user. Kinds of errors: Denied, NotFound (no such URI here), TooLarge
 	// (too many endpoints), Unavailable.
 	Open(subject chat.Subject, endpoint, requestURI string, to Outbox) (Dialog, error)
+	// SignedOff says that the user has signed this endpoint off (REGISTER with Expires 0) and is not coming back soon. It
+	// is called before the dialogs of the connection that are still open are closed.
+	SignedOff(subject chat.Subject, endpoint string)
 }
 
 // Provisioning is the content of the document vnd-microsoft-provisioning-v2.

@@ -31,6 +31,8 @@ type backend struct {
 	receive  func(d *testDialog, body []byte, answer func(Answer))
 	disabled map[string]bool
 	refuse   error
+	// signedOff are users with their endpoints
+	signedOff []string
 }
 
 type testDialog struct {
@@ -76,6 +78,12 @@ func (b *backend) Open(s chat.Subject, endpoint, uri string, to Outbox) (Dialog,
 	d := &testDialog{user: string(s.User), endpoint: endpoint, uri: uri, out: to, b: b}
 	b.dialogs = append(b.dialogs, d)
 	return d, nil
+}
+
+func (b *backend) SignedOff(s chat.Subject, endpoint string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.signedOff = append(b.signedOff, string(s.User)+" "+endpoint)
 }
 
 func (d *testDialog) Receive(body []byte, answer func(Answer)) {

@@ -33,6 +33,7 @@ func (c *connection) register(m *message) bool {
 	}
 	expires := c.expires(m)
 	if expires == 0 {
+		c.server.backend.SignedOff(c.user.subject, c.user.endpoint)
 		c.user, c.accepted = nil, time.Now()
 		for _, d := range c.allDialogs() {
 			d.end()

@@ -106,6 +106,11 @@ func TestRefreshAndSignOff(t *testing.T) {
 	if !d.isClosed() {
 		t.Error("a session is left after signing off")
 	}
+	b.mu.Lock()
+	if len(b.signedOff) != 1 || !strings.HasPrefix(b.signedOff[0], "sip:alice@"+domain+" ") {
+		t.Errorf("signed off: %q", b.signedOff)
+	}
+	b.mu.Unlock()
 	p.toTag = ""
 	p.write(p.request("INVITE", "", contact))
 	p.want(403)
