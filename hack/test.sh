@@ -52,8 +52,9 @@ sipe() { hack/interop/sipe/build.sh >/dev/null && $go test -count=1 -timeout 10m
 cluster() {
   hack/cluster/up.sh --site home --no-pool
 }
-e2e() { $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
-soak() { SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }
+chat_client() { mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat; }
+e2e() { chat_client && $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
+soak() { chat_client && SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }
 
 all() {
   local ours=0
