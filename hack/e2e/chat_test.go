@@ -110,8 +110,8 @@ spec: {poolName: %[2]s, categoryName: scope, privacy: Closed, members: ["sip:use
 			t.Fatal(err)
 		}
 	}
-	apply(t, manifest(fmt.Sprintf(`"sip:user0@%s"`, p.domain)))
 	start := time.Now()
+	apply(t, manifest(fmt.Sprintf(`"sip:user0@%s"`, p.domain)))
 	awaitEvent(t, goes, 5*time.Second, "user1 to be out", func(e client.Event) bool { _, ok := e.(client.Kicked); return ok })
 	t.Logf("out after %v", time.Since(start).Round(10*time.Millisecond))
 	awaitEvent(t, stays, 5*time.Second, "user0 to see him go", func(e client.Event) bool { _, ok := e.(client.Left); return ok })
