@@ -74,16 +74,17 @@ func (ps *posts) receive(envelope string, q wire.Post, answer func(sipedge.Answe
 			answer(s.outcome(chat.Errorf(chat.Unavailable, "the post is not stored yet: send it again")))
 		})
 	})
-	ok := ps.session.enqueue(func(ctx context.Context) {
+	do := func(ctx context.Context) {
 		ps.session.restore(ctx)
 		if err := ps.session.draft(envelope, q, &p.draft); err != nil {
 			ps.settle(p, err)
 			return
 		}
 		ps.add(p)
-	})
-	if !ok {
-		ps.settle(p, chat.Errorf(chat.Unavailable, "too many commands are waiting"))
+	}
+	unavailable := func() { ps.settle(p, chat.Errorf(chat.Unavailable, "too much is waiting, or the session has ended")) }
+	if !ps.session.enqueue(task{do: do, dropped: unavailable}) {
+		unavailable()
 	}
 }
 

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -30,7 +31,11 @@ func TestPostsThatAreRefused(t *testing.T) {
 		"too long":                             {post(deskID, strings.Repeat("x", 8193)), 413},
 		"without text":                         {post(deskID, ""), 400},
 		"without a time stamp":                 {strings.Replace(post(deskID, "x"), "ts=", "was=", 1), 400},
+		"without any text element":             {strings.Replace(post(deskID, "x"), "<chat>x</chat>", "", 1), 400},
+		"to what is no room":                   {strings.Replace(post(deskID, "x"), "ma-chan:", "mailto:", 1), 400},
+		"too large in XML":                     {post(deskID, strings.Repeat(">", 20000)), 413},
 		"two in one document":                  {post(deskID, "one") + post(deskID, "two"), 400},
+		"beside a malformed one":               {post(deskID, "one") + strings.Replace(post(deskID, "x"), "<chat>x</chat>", "", 1), 400},
 		"that is no XML":                       {"<grpchat", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +78,30 @@ func TestPostThatTakesLongIsInDoubtAndGoesOn(t *testing.T) {
 		p.expect("<chat>slow</chat>")
 		if len(answer) != 0 {
 			t.Error("answered twice")
+		}
+	})
+}
+
+func TestPostsThatWaitWhenTheSessionEndsDoNotHoldUpTheServersStop(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.phone("alice", "e")
+		p.ok(cmd("join", chanid(deskID)))
+		w.store.mu.Lock() // the next command takes its time
+		p.send(cmd("bccontext", chanib(deskID)+`<bcq><last cnt="5"/></bcq>`))
+		for i := range 50 {
+			p.send(post(deskID, fmt.Sprint(i)))
+		}
+		p.dialog.Closed()
+		w.store.mu.Unlock()
+		synctest.Wait()
+		late := p.send(post(deskID, "after the end"))
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := w.server.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if a := <-late; a.Status != 503 {
+			t.Errorf("a post after the end: %+v", a)
 		}
 	})
 }

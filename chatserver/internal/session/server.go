@@ -226,6 +226,7 @@ func (s *Server) Recheck() {
 		if d := policy.Allows(s.Directory.Subject(one.member.User)); !d.Allowed {
 			s.Log.Info("session ended: the user may not use chat any more", "user", one.member.User, "reason", d.Reason)
 			one.out.Close(sipedge.Ended)
+			one.end() // at once: a client that answers nothing delays the end of its dialog
 		}
 	}
 }

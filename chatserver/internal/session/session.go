@@ -25,7 +25,7 @@ type session struct {
 	server *Server
 	member *hub.Member
 	out    sipedge.Outbox
-	queue  chan func(context.Context)
+	queue  chan task
 	ctx    context.Context
 	end    context.CancelFunc
 	posts  posts
@@ -36,6 +36,13 @@ type session struct {
 
 	mu    sync.Mutex
 	rooms map[chat.ID]*membership
+	over  bool // nothing is queued any more
+}
+
+// task is a document that waits for its turn.
+type task struct {
+	do      func(context.Context)
+	dropped func() // called instead when the session ends before; may be nil
 }
 
 // membership is what a session knows of a room it is in.
@@ -48,7 +55,7 @@ func newSession(s *Server, subject chat.Subject, endpoint string, to sipedge.Out
 	n := &session{
 		server: s,
 		out:    to,
-		queue:  make(chan func(context.Context), queueLength),
+		queue:  make(chan task, queueLength),
 		rooms:  map[chat.ID]*membership{},
 	}
 	n.ctx, n.end = context.WithCancel(context.Background())
@@ -67,11 +74,11 @@ func (n *session) run() {
 		select {
 		case <-n.ctx.Done():
 			return
-		case do := <-n.queue:
+		case t := <-n.queue:
 			n.safely(func() {
 				ctx, cancel := context.WithTimeout(n.ctx, commandTimeout)
 				defer cancel()
-				do(ctx)
+				t.do(ctx)
 			})
 		}
 	}
@@ -90,6 +97,7 @@ func (n *session) safely(f func()) {
 
 // leave gives up the session's seats. Its endpoint stays in its rooms for a while, unless another session has taken over.
 func (n *session) leave() {
+	n.drop()
 	n.server.Hub.Detach(n.member, n.joined())
 	if !n.server.unregister(n) || n.replaced.Load() {
 		return
@@ -97,6 +105,23 @@ func (n *session) leave() {
 	n.server.Endpoints.Detach(n.member.User, n.member.Endpoint)
 	if n.signedOff.Load() {
 		n.server.vacate(n.member.User, n.member.Endpoint)
+	}
+}
+
+// drop ends the queue and lets go of what still waits there.
+func (n *session) drop() {
+	n.mu.Lock()
+	n.over = true
+	n.mu.Unlock()
+	for {
+		select {
+		case t := <-n.queue:
+			if t.dropped != nil {
+				t.dropped()
+			}
+		default:
+			return
+		}
 	}
 }
 
@@ -121,30 +146,52 @@ func (n *session) receive(body []byte, answer func(sipedge.Answer)) {
 		answer(n.server.outcome(err))
 		return
 	}
-	if p, ok := envelope.Commands[0].Request.(wire.Post); ok && len(envelope.Commands) == 1 {
+	if err := postFault(envelope.Commands); err != nil {
+		answer(n.server.outcome(err))
+		return
+	}
+	if p, ok := envelope.Commands[0].Request.(wire.Post); ok {
 		n.posts.receive(envelope.ID, p, answer)
 		return
 	}
-	for _, c := range envelope.Commands {
-		if _, ok := c.Request.(wire.Post); ok {
-			answer(n.server.outcome(chat.FieldErrorf("grpchat", "must be alone in its document")))
-			return
-		}
-	}
-	if !n.enqueue(func(ctx context.Context) {
+	if !n.enqueue(task{do: func(ctx context.Context) {
 		for _, c := range envelope.Commands {
 			n.dispatch(ctx, c)
 		}
-	}) {
+	}}) {
 		answer(n.server.busy("too many commands are waiting"))
 		return
 	}
 	answer(sipedge.Answer{})
 }
 
-func (n *session) enqueue(do func(context.Context)) bool {
+// postFault tells what is wrong with a document's post, if it has one. A post has no reply: its author hears of it by the
+// document's answer alone, where 200 means that it is stored.
+func postFault(commands []wire.Command) error {
+	for _, c := range commands {
+		switch q := c.Request.(type) {
+		case wire.Post:
+			if len(commands) > 1 {
+				return chat.FieldErrorf("grpchat", "must be alone in its document")
+			}
+		case wire.Malformed:
+			if c.Name == "grpchat" {
+				return q.Err
+			}
+		}
+	}
+	return nil
+}
+
+// enqueue is false when too much waits, or the session has ended.
+func (n *session) enqueue(t task) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.over {
+		return false
+	}
 	select {
-	case n.queue <- do:
+	case n.queue <- t:
 		return true
 	default:
 		return false

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -267,6 +268,33 @@ func TestSessionsOfWhoMayNotChatAnyMoreEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client that answers nothing holds up the BYE of its dialog: it posts nothing meanwhile.
+func TestWhoMayNotChatAnyMorePostsNothingWhileTheDialogEnds(t *testing.T) {
+	inWorld(t, func(w *world) {
+		deaf := &phone{t: t} // its dialog does not end when the session closes it
+		d, err := w.server.Open(chat.Subject{User: "sip:alice@x.test"}, "e", "sip:demo@x.test", deaf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		speak := func(inner string) int {
+			deaf.envid++
+			answer := make(chan sipedge.Answer, 1)
+			d.Receive(fmt.Appendf(nil, `<xccos ver="1" envid="%d">%s</xccos>`, deaf.envid, inner), func(a sipedge.Answer) { answer <- a })
+			return max((<-answer).Status, 200)
+		}
+		if speak(cmd("join", chanid(deskID))) != 200 || speak(post(deskID, "before")) != 200 {
+			t.Fatal("alice cannot chat")
+		}
+		w.configure(func(c *adminapi.PoolConfig) { c.Policy.DisabledFor = []chat.Principal{"sip:alice@x.test"} })
+		synctest.Wait()
+		if got := speak(post(deskID, "after")); got == 200 || len(w.store.texts(deskID)) != 1 {
+			t.Errorf("answered %d, stored are %q", got, w.store.texts(deskID))
+		}
+		d.Closed()
+		synctest.Wait()
+	})
 }
 
 func TestServerThatStopsMovesItsSessions(t *testing.T) {
