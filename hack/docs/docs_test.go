@@ -140,7 +140,7 @@ func TestFieldsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	each(t, `^(\w+(?:\[\])?(?:\.\w+(?:\[\])?)*)(?:: ([A-Z]\w+))?$`, func(d doc, m []string) {
+	each(t, `^(\w+(?:\[\])?(?:\.\w+(?:\[\])?)*)(?:: (\w+))?$`, func(d doc, m []string) {
 		if slices.Contains([]string{"kind", "tls.crt", "tls.key"}, m[1]) {
 			return
 		}
