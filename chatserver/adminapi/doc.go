@@ -3,7 +3,8 @@
 //
 // Rules:
 //
-//   - Input is strict: an unknown field is refused, and an error names the field and the cure.
+//   - Requests are strict: an unknown field is refused, since it may be one that takes a right away, and an error names
+//     the field and the cure. The configuration file is not: it also is what servers of the version before start with.
 //   - A PUT is idempotent: the same content changes nothing, and the version stays.
 //   - An object is known by its key, "namespace/name" of the declaring object. What somebody else declared under the
 //     same name is a Conflict that names the other key; what nobody declared is adopted.

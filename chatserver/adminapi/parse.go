@@ -12,11 +12,12 @@ import (
 	"chatpool.dev/chatserver/chat"
 )
 
-// ParsePoolConfig reads a configuration file strictly, fills in the defaults and checks every field. Its errors are
-// of kind Invalid and name the field.
+// ParsePoolConfig reads a configuration file, fills in the defaults and checks every field. Its errors are of kind
+// Invalid and name the field. Fields that it does not know are passed over (UnknownField names them): an operator that
+// was updated writes them while servers of the version before wait for their update, and must be able to start.
 func ParsePoolConfig(b []byte) (*PoolConfig, error) {
 	c := &PoolConfig{Limits: chat.DefaultLimits()}
-	if err := DecodeStrict(bytes.NewReader(b), c); err != nil {
+	if err := decode(bytes.NewReader(b), c, false); err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
 	c.setDefaults()
@@ -26,10 +27,18 @@ func ParsePoolConfig(b []byte) (*PoolConfig, error) {
 	return c, nil
 }
 
+// UnknownField tells of a configuration file that ParsePoolConfig has read what it passed over: an error that names
+// the first field that it does not know, or nil.
+func UnknownField(b []byte) error { return DecodeStrict(bytes.NewReader(b), &PoolConfig{}) }
+
 // DecodeStrict reads exactly one JSON value into v and refuses unknown fields. Errors are of kind Invalid.
-func DecodeStrict(r io.Reader, v any) error {
+func DecodeStrict(r io.Reader, v any) error { return decode(r, v, true) }
+
+func decode(r io.Reader, v any, strict bool) error {
 	d := json.NewDecoder(r)
-	d.DisallowUnknownFields()
+	if strict {
+		d.DisallowUnknownFields()
+	}
 	if err := d.Decode(v); err != nil {
 		var wrongType *json.UnmarshalTypeError
 		if errors.As(err, &wrongType) {

@@ -3,6 +3,7 @@
 // Rules:
 //
 //   - At the start an invalid file is an error; later it is reported and the configuration before it stays in force.
+//   - A field of a newer version is reported and passed over.
 //   - Directory, policy, limits and legacyDigest change at once. What needs a restart stays as it was at the start,
 //     and a change of it is reported.
 package config
@@ -39,6 +40,7 @@ func Load(path string, log *slog.Logger) (*Live, error) {
 		return nil, err
 	}
 	l := &Live{path: path, log: log, raw: raw}
+	l.warn()
 	l.current.Store(c)
 	return l, nil
 }
@@ -85,6 +87,7 @@ func (l *Live) look() {
 		l.log.Error("the new configuration is refused, the one before it stays in force", "err", err)
 		return
 	}
+	l.warn()
 	next, postponed := merge(l.Current(), c)
 	if postponed {
 		l.log.Warn("the configuration changed in fields that take effect with the next start only")
@@ -93,6 +96,13 @@ func (l *Live) look() {
 	l.log.Info("configuration reloaded", "users", len(next.Directory.Users))
 	for _, f := range l.changed {
 		f(next)
+	}
+}
+
+// warn reports what is in the file and not understood.
+func (l *Live) warn() {
+	if err := adminapi.UnknownField(l.raw); err != nil {
+		l.log.Warn("the configuration has a field that this version does not know; it has no effect", "path", l.path, "err", err)
 	}
 }
 

@@ -85,6 +85,11 @@ func TestConfigurationFollowsItsFile(t *testing.T) {
 		if !strings.Contains(log.String(), "next start") {
 			t.Error("what needs a restart was not reported")
 		}
+		write(strings.Replace(good, `"alice"`, `"carol","shade":1`, 1))
+		if live.Current().Directory.Users[0].Name != "carol" || !strings.Contains(log.String(), "shade") {
+			t.Errorf("a file of a newer version: %+v, %s", live.Current().Directory, log.String())
+		}
+		write(good)
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
