@@ -1,5 +1,5 @@
 #!/bin/bash
-# Make what is generated: deepcopy methods, CRDs, the operator's role, and the chart's copies of both.
+# Make what is generated: deepcopy methods, CRDs, the operator's role, the chart's copies of both, docs/reference.md.
 # Usage: generate.sh [DIR]   DIR: write config and chart files below it instead of the repository (for verify.sh)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,3 +13,5 @@ gen rbac:roleName=chatpool-operator,fileName=role.yaml paths=./controllers/... o
 cp "$out"/config/crd/*.yaml "$out/charts/chatpool-operator/crds/"
 # The chart binds the same rules cluster-wide, or in each watched namespace.
 sed -n '/^rules:/,$p' "$out/config/rbac/role.yaml" >"$out/charts/chatpool-operator/files/rules.yaml"
+# A test of hack/docs holds the reference to its sources, so it is not made below another DIR.
+[ "$out" != . ] || go run ./hack/docs
