@@ -89,11 +89,11 @@ func (c *core) transmit(o *op, now time.Time) {
 
 // answered takes the SIP response to an op.
 func (c *core) answered(o *op, m *sip.Message) {
-	now := time.Now()
-	o.receipt.SlowestAnswer = max(o.receipt.SlowestAnswer, now.Sub(o.sentAt))
-	if !o.sent || !slices.Contains(c.ops, o) { // its reply came before, or nobody waits any more
+	if !o.sent || !slices.Contains(c.ops, o) { // its reply came before, or nobody waits any more: the receipt is his
 		return
 	}
+	now := time.Now()
+	o.receipt.SlowestAnswer = max(o.receipt.SlowestAnswer, now.Sub(o.sentAt))
 	switch {
 	case m.Status == 200 && o.post:
 		o.receipt.Acknowledged = now
