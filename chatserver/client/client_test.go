@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 var people = map[string]string{"alice@example.com": "apple", "bob@example.com": "banana"}
 
 func options(user string, servers ...*clienttest.Server) client.Options {
-	o := client.Options{PlainTCP: true, User: user + "@example.com", Password: people[user+"@example.com"], Timeout: time.Second}
+	o := client.Options{PlainTCP: true, User: user + "@example.com", Password: people[user+"@example.com"], Timeout: 5 * time.Second}
 	for _, s := range servers {
 		o.Servers = append(o.Servers, s.Addr)
 	}
@@ -294,7 +294,7 @@ func TestPatientDialEndsWithItsContext(t *testing.T) {
 	gone.Stop()
 	o := options("alice", gone)
 	o.Patient = true
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := client.Dial(ctx, o); err == nil || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v, want the reason of the last try", err)

@@ -251,7 +251,7 @@ func TestASilentServerIsNoticed(t *testing.T) {
 		return clienttest.Handle
 	}
 	o := options("alice", one, two)
-	o.KeepAlive, o.Timeout = 200*time.Millisecond, 300*time.Millisecond
+	o.KeepAlive, o.Timeout = 200*time.Millisecond, 2*time.Second
 	c := dial(t, o)
 	if e := next[client.Disconnected](t, c); e.Server != one.Addr {
 		t.Errorf("disconnected %+v", e)

@@ -142,8 +142,8 @@ func TestScopeThatShrinksPutsPeopleOut(t *testing.T) {
 	_, err := p.admin(a).PutCategory(p.context(), categoryKey, shrunk)
 	p.check(err)
 	next[client.Kicked](p, bob)
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("bob was put out after %v, want at most 2 s", d)
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("bob was put out after %v, want at most 5 s", d)
 	}
 	if got := next[client.Left](p, alice); got.User.URI != "sip:bob@example.test" {
 		t.Errorf("alice saw %v leave, want bob", got.User)
@@ -170,8 +170,8 @@ func TestDirectoryThatChangesEndsSessions(t *testing.T) {
 	if lost := next[client.Disconnected](p, bob); lost.Final {
 		t.Error("bob's first loss is final; want him to try again and be refused")
 	}
-	if d := time.Since(began); d > 5*time.Second {
-		t.Errorf("it took %v, want at most 5 s", d)
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("it took %v, want at most 10 s", d)
 	}
 }
 

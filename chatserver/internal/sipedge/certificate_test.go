@@ -58,7 +58,7 @@ func TestTLSWithARenewedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	go cert.Watch(t.Context(), 5*time.Millisecond, slog.New(slog.DiscardHandler))
-	s, err := New(Options{Domain: domain, Backend: &backend{}, Limits: Limits{HandshakeTimeout: 200 * time.Millisecond}})
+	s, err := New(Options{Domain: domain, Backend: &backend{}, Limits: Limits{HandshakeTimeout: 2 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestWhatIsTooLargeIsRefusedAndTheConnectionClosed(t *testing.T) {
 }
 
 func TestSilenceEndsTheConnection(t *testing.T) {
-	limits := Limits{SignInTimeout: 300 * time.Millisecond, MessageTimeout: 100 * time.Millisecond, IdleTimeout: 200 * time.Millisecond}
+	limits := Limits{SignInTimeout: 3 * time.Second, MessageTimeout: time.Second, IdleTimeout: time.Second}
 	_, address := start(t, Options{Backend: &backend{}, Limits: limits})
 	for name, talk := range map[string]func(*peer){
 		"nobody signs in":          func(p *peer) { p.write(p.request("OPTIONS", "")); p.want(200) },

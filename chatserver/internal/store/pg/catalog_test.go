@@ -243,9 +243,15 @@ func TestACatalogChangeThatWaitsForTheMirrorIsThereAfterwards(t *testing.T) {
 	t.Parallel()
 	server, conn, a, b, _ := mirrored(t)
 	server.Freeze(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := a.PutRoom(ctx, "ns/late", "ns/cat", room("late"), nil); !chat.Is(err, chat.Unavailable) {
+	ctx, cancel := context.WithCancel(t.Context())
+	put := make(chan error, 1)
+	go func() {
+		_, err := a.PutRoom(ctx, "ns/late", "ns/cat", room("late"), nil)
+		put <- err
+	}()
+	eventually(t, "its commit waits", func() bool { return waiting(t, conn) == 1 })
+	cancel()
+	if err := <-put; !chat.Is(err, chat.Unavailable) {
 		t.Fatalf("without the mirror: %v", err)
 	}
 	if waiting(t, conn) != 1 {
