@@ -53,7 +53,7 @@ func (sh *shard) catchUp(r *room) {
 	}
 	r.stream.reading = true
 	id, after, head := r.id, r.stream.cursor, r.stream.head
-	sh.hub.background(func(ctx context.Context) {
+	sh.hub.background(sh.hub.readings, func(ctx context.Context) {
 		reading, cancel := context.WithTimeout(ctx, readTimeout)
 		messages, err := sh.hub.messages.After(reading, id, after, readLimit)
 		cancel()

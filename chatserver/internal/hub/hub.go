@@ -22,7 +22,8 @@ const (
 	readTimeout = 5 * time.Second
 	// shards is how many goroutines own rooms.
 	shards = 8
-	// backgroundWork is how many readings and removals run at the same time.
+	// backgroundWork is how many readings run at the same time, and how many removals: those may take long, and nobody
+	// waits for a message because of them.
 	backgroundWork = 8
 )
 
@@ -71,10 +72,11 @@ type Hub struct {
 	shards [shards]*shard
 	active sync.Map // chat.ID of each room with seats -> struct{}
 	seats  atomic.Int64
-	work   chan struct{} // semaphore of background work
-	wg     sync.WaitGroup
-	ctx    context.Context
-	cancel context.CancelFunc
+	// semaphores of background work
+	readings, removals chan struct{}
+	wg                 sync.WaitGroup
+	ctx                context.Context
+	cancel             context.CancelFunc
 }
 
 // New makes a hub; Run makes it live.
@@ -82,7 +84,7 @@ func New(o Options) *Hub {
 	h := &Hub{
 		messages: o.Messages, participants: o.Participants, encoder: o.Encoder,
 		subject: o.Subject, limits: o.Limits, log: o.Log,
-		work: make(chan struct{}, backgroundWork),
+		readings: make(chan struct{}, backgroundWork), removals: make(chan struct{}, backgroundWork),
 	}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -122,12 +124,12 @@ func shardOf(id chat.ID) uint32 {
 	return f.Sum32() % shards
 }
 
-// background runs work that waits, a few at a time. It does not block.
-func (h *Hub) background(work func(ctx context.Context)) {
+// background runs work that waits, as many at a time as the semaphore lets. It does not block.
+func (h *Hub) background(semaphore chan struct{}, work func(ctx context.Context)) {
 	h.wg.Go(func() {
 		select {
-		case h.work <- struct{}{}:
-			defer func() { <-h.work }()
+		case semaphore <- struct{}{}:
+			defer func() { <-semaphore }()
 			h.safely(func() { work(h.ctx) })
 		case <-h.ctx.Done():
 		}

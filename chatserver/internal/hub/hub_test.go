@@ -116,6 +116,30 @@ func play(t *testing.T, script []step) (broken string) {
 	return broken
 }
 
+// Many leave while the store cannot note it: those who stay get what others say all the same.
+func TestRemovalsThatFailHoldUpNoMessages(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		stays := newPerson("alice")
+		head := w.enter(t, stays, deskID)
+		var leave []*person
+		for i := range 20 {
+			leave = append(leave, newPerson(fmt.Sprint("p", i)))
+			w.enter(t, leave[i], deskID)
+		}
+		w.store.mu.Lock()
+		w.store.down = func(op string) bool { return op == "Leave" }
+		w.store.mu.Unlock()
+		for _, p := range leave {
+			w.hub.Leave(context.Background(), p.Member, deskID)
+		}
+		w.store.add(deskID, "theirs")
+		later(2 * time.Second)
+		if got := stays.positions(); !slices.Equal(got, []chat.Position{head + 1}) {
+			t.Errorf("got %v after 2 s", got)
+		}
+	})
+}
+
 func TestNothingComesBeforeTheJoinIsAnswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := newPerson("alice")

@@ -91,11 +91,11 @@ func (h *Hub) enter(ctx context.Context, m *Member, entries []Entry, heads map[c
 		sh := h.shard(e.Room)
 		var in entered
 		var err error
-		ran := sh.do(ctx, func() {
+		if !sh.do(ctx, func() {
 			in, err = sh.enter(e.Room, arrival{member: m, presence: who[e.Room], head: head})
-		})
-		if !ran {
-			err = chat.Errorf(chat.Unavailable, "join room %q: the server is too busy or stops", e.Room)
+		}) {
+			e.Err, e.Listed = chat.Errorf(chat.Unavailable, "join room %q: the server is too busy or stops", e.Room), true
+			continue
 		}
 		if err != nil {
 			e.Err, e.Listed = err, true
@@ -142,7 +142,7 @@ func (h *Hub) Leave(ctx context.Context, m *Member, id chat.ID) {
 
 // Forget has the pool know, as soon as it can be told, that an endpoint is out of a room. It does not block.
 func (h *Hub) Forget(id chat.ID, user chat.Principal, endpoint string) {
-	h.background(func(ctx context.Context) { h.forget(ctx, id, user, endpoint) })
+	h.background(h.removals, func(ctx context.Context) { h.forget(ctx, id, user, endpoint) })
 }
 
 // Detach takes a member's seats away, because his connection is gone. What the pool knows of him stays as it is.
