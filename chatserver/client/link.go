@@ -161,7 +161,6 @@ func (l *link) register(expires int) *sip.Message {
 	uri := "sip:" + domain
 	m := l.request(&l.registration, "REGISTER", uri)
 	m.Add("Expires", fmt.Sprint(expires))
-	m.Add("Event", "registration")
 	if l.challenge != nil {
 		name := "Authorization"
 		if l.proxy {
