@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ func (c *connection) serve() {
 		defer close(written)
 		c.out.run()
 	}()
-	if c.read() {
+	if c.safely(c.read) {
 		c.drain()
 	}
 	c.out.end()
@@ -67,6 +68,17 @@ func (c *connection) serve() {
 	for _, d := range c.allDialogs() {
 		d.end()
 	}
+}
+
+// safely keeps a panic inside the connection: it ends that, and no other.
+func (c *connection) safely(read func() bool) (sending bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("connection ended by a panic", "panic", r, "stack", string(debug.Stack()))
+			sending = false
+		}
+	}()
+	return read()
 }
 
 // read handles messages until the connection is lost, or is to be closed: then the client may still be sending.

@@ -152,6 +152,28 @@ func TestOpenRefused(t *testing.T) {
 	}
 }
 
+// fragile is a backend with a bug.
+type fragile struct{ backend }
+
+func (f *fragile) Open(s chat.Subject, endpoint, uri string, to Outbox) (Dialog, error) {
+	if s.User == "sip:bob@"+domain {
+		panic("a bug")
+	}
+	return f.backend.Open(s, endpoint, uri, to)
+}
+
+func TestPanicEndsItsConnectionAlone(t *testing.T) {
+	_, address := start(t, Options{Backend: &fragile{}})
+	alice, bob := dial(t, address, "alice"), dial(t, address, "bob")
+	alice.signIn()
+	alice.invite()
+	bob.signIn()
+	bob.write(bob.request("INVITE", "", contact))
+	bob.wantClosed()
+	alice.write(alice.request("INFO", "<x/>", plain))
+	alice.want(200)
+}
+
 func TestInviteRefused(t *testing.T) {
 	_, address := start(t, Options{Backend: &backend{}, Limits: Limits{Dialogs: 2}})
 	p := dial(t, address, "alice")
