@@ -1,7 +1,8 @@
 // Package apply writes objects by server-side apply under one field owner, and nothing else: what the operator does
 // not name in an object stays as others made it, what it named before and names no more goes away, and what others
 // changed of its fields is put right, in objects that carry the pool's label. An object of the same name that does not
-// is somebody else's: applying to it is refused with ErrNotOurs as soon as the two differ in a field.
+// carry it is somebody else's: it is not touched, and applying to it is refused with ErrNotOurs. Whoever wants the
+// operator to take it over labels it.
 package apply
 
 import (
@@ -18,12 +19,13 @@ import (
 )
 
 // ErrNotOurs says that an object of the wanted name belongs to somebody else.
-var ErrNotOurs = errors.New("it exists and is not this pool's; rename or delete it")
+var ErrNotOurs = errors.New("it exists and is not this pool's: rename or delete it, or hand it over by the label " + naming.LabelPool)
 
 // Client is the part of a client that apply needs.
 type Client interface {
 	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
 	Apply(ctx context.Context, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error
+	Scheme() *runtime.Scheme
 }
 
 // Object applies an object with its TypeMeta set: a pointer to one of Kubernetes' structs, or to one of ours.
@@ -33,9 +35,8 @@ func Object(ctx context.Context, c Client, obj any) error {
 		return err
 	}
 	kind, name := u.GetKind(), u.GetName()
-	err = c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u.DeepCopy()), client.FieldOwner(naming.FieldOwner))
-	if apierrors.IsConflict(err) {
-		err = force(ctx, c, u)
+	if err = mayApply(ctx, c, u); err == nil {
+		err = c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(naming.FieldOwner), client.ForceOwnership)
 	}
 	if err != nil {
 		return fmt.Errorf("apply %s %q: %w", kind, name, err)
@@ -43,17 +44,29 @@ func Object(ctx context.Context, c Client, obj any) error {
 	return nil
 }
 
-// force takes over fields that others changed, in an object of ours.
-func force(ctx context.Context, c Client, u *unstructured.Unstructured) error {
-	live := &unstructured.Unstructured{}
-	live.SetGroupVersionKind(u.GroupVersionKind())
-	if err := c.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
-		return err
+// mayApply refuses an object that exists and carries no label of ours. The cache has none but labelled ones, so what it
+// has costs no request; what it has not is asked of the API server itself, as unstructured objects are.
+func mayApply(ctx context.Context, c Client, want *unstructured.Unstructured) error {
+	direct := &unstructured.Unstructured{}
+	direct.SetGroupVersionKind(want.GroupVersionKind())
+	places := []client.Object{direct}
+	if o, err := c.Scheme().New(want.GroupVersionKind()); err == nil {
+		if cached, ok := o.(client.Object); ok {
+			places = []client.Object{cached, direct}
+		}
 	}
-	if live.GetLabels()[naming.LabelPool] != u.GetLabels()[naming.LabelPool] {
-		return ErrNotOurs
+	for _, live := range places {
+		err := c.Get(ctx, client.ObjectKeyFromObject(want), live)
+		switch {
+		case err == nil && live.GetLabels()[naming.LabelPool] == want.GetLabels()[naming.LabelPool]:
+			return nil
+		case err == nil:
+			return ErrNotOurs
+		case !apierrors.IsNotFound(err):
+			return err
+		}
 	}
-	return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(naming.FieldOwner), client.ForceOwnership)
+	return nil
 }
 
 // Unstructured is what Object sends: the object without status and without fields that are empty.

@@ -103,3 +103,27 @@ func TestAForeignObjectIsLeftAlone(t *testing.T) {
 		t.Error("it was changed")
 	}
 }
+
+// Nor is one taken over that has no field in common with what the pool needs; its owner can hand it over.
+func TestAForeignObjectIsNotTakenOver(t *testing.T) {
+	ns := namespace(t)
+	foreign := &corev1.ConfigMap{Data: map[string]string{"mine": "1"}}
+	foreign.Name, foreign.Namespace = "demo-chat", ns
+	create(t, foreign)
+	create(t, testPool(ns))
+	eventually(t, "the pool to say so", func() error {
+		return says(conditions(t, ns), v1alpha1.ConditionSchemaReady, "False", v1alpha1.ReasonNotOurs)
+	})
+	if m := message(conditions(t, ns), v1alpha1.ConditionSchemaReady); !strings.Contains(m, "chatpool.dev/pool") {
+		t.Errorf("the message does not say how to hand it over: %s", m)
+	}
+	if c := get(t, ns, "demo-chat", &corev1.ConfigMap{}); len(c.Data) != 1 || len(c.Labels)+len(c.OwnerReferences) > 0 {
+		t.Errorf("it was changed: %+v", c)
+	}
+	patch(t, foreign, func(c *corev1.ConfigMap) { c.Labels = map[string]string{"chatpool.dev/pool": "demo"} })
+	touch(t, ns)
+	playAll(t, ns)
+	if c := get(t, ns, "demo-chat", &corev1.ConfigMap{}); len(c.Data) != 2 {
+		t.Errorf("it was not taken over: %+v", c)
+	}
+}
