@@ -101,9 +101,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 // round observes, runs the phases and fills the status in memory.
 func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 	rd := &round{pool: pool, config: r.Config, now: r.Now(), states: map[string]condition.State{}}
-	pool.Status.ObservedGeneration = pool.Generation
 	pool.Status.Site, pool.Status.Address = r.Config.Site, convert.Address(pool)
 	if s, lives := livesHere(pool, r.Config.Site); !lives {
+		pool.Status.ObservedGeneration = pool.Generation
 		rd.standby(s)
 		return nil
 	}
@@ -112,13 +112,18 @@ func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 		return err
 	}
 	rd.seen = seen
+	pool.Status.ObservedGeneration = pool.Generation // not before something is known of it
 	var errs []error
 	for _, ph := range phases {
 		objects, state := ph.decide(rd)
 		for _, o := range objects {
-			if err := apply.Object(ctx, r.Client, o); errors.Is(err, apply.ErrNotOurs) {
+			switch err := apply.Object(ctx, r.Client, o); {
+			case err == nil:
+			case errors.Is(err, apply.ErrNotOurs):
 				state = condition.Stuck(v1alpha1.ReasonNotOurs, "%v", err)
-			} else if err != nil {
+			case apierrors.IsInvalid(err):
+				state = condition.Stuck(v1alpha1.ReasonRefused, "%v; correct the field of spec that it comes from", err)
+			default:
 				state = condition.Failed(err)
 				errs = append(errs, err)
 			}

@@ -1,6 +1,8 @@
 package chatpool
 
 import (
+	"time"
+
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/build"
 	"chatpool.dev/controllers/internal/condition"
@@ -14,6 +16,10 @@ import (
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch;delete
+
+// failedFor is how long a migration that failed stays, with its logs, before it is tried again: what was in its way may
+// have been the database's outage.
+const failedFor = 5 * time.Minute
 
 // schema brings the database to what the wanted revision needs, by a Job of its own for each revision. Servers change
 // to a revision only after its Job has succeeded.
@@ -42,9 +48,12 @@ func schema(r *round) ([]any, condition.State) {
 	case job == nil:
 		return append(objects, build.Migration(p, r.revision)), running(p, name)
 	case is(job, batchv1.JobFailed):
+		if r.now.Sub(since(job, batchv1.JobFailed)) > failedFor {
+			r.remove = append(r.remove, job)
+		}
 		return objects, condition.Stuck(v1alpha1.ReasonMigrationFailed,
-			"the migration failed, servers stay as they are; why: kubectl -n %s logs job/%s; then try again: kubectl -n %s delete job/%s",
-			p.Namespace, name, p.Namespace, name)
+			"the migration failed, servers stay as they are; why: kubectl -n %s logs job/%s; it is tried again after %d minutes, or at once: kubectl -n %s delete job/%s",
+			p.Namespace, name, int(failedFor.Minutes()), p.Namespace, name)
 	case is(job, batchv1.JobComplete):
 		r.forgetOthers(name)
 		return objects, condition.True(v1alpha1.ReasonReady, "migrated for %s", r.revision.Image)
@@ -74,11 +83,14 @@ func find(jobs []batchv1.Job, name string) *batchv1.Job {
 	return nil
 }
 
-func is(j *batchv1.Job, t batchv1.JobConditionType) bool {
+func is(j *batchv1.Job, t batchv1.JobConditionType) bool { return !since(j, t).IsZero() }
+
+// since is when the condition came true; the zero time if it is not.
+func since(j *batchv1.Job, t batchv1.JobConditionType) time.Time {
 	for _, c := range j.Status.Conditions {
 		if c.Type == t && c.Status == corev1.ConditionTrue {
-			return true
+			return c.LastTransitionTime.Time
 		}
 	}
-	return false
+	return time.Time{}
 }
