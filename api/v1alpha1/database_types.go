@@ -68,6 +68,7 @@ type DatabaseSpec struct {
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 	// Parameters of PostgreSQL, as in postgresql.conf. Those on which the pool's promises rest cannot be set.
 	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$'))",message="names of parameters have lower-case letters, digits and _ only, such as work_mem"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !(k in ['synchronous_commit', 'synchronous_standby_names', 'fsync', 'full_page_writes', 'wal_keep_size', 'wal_level', 'hot_standby', 'max_connections']))",message="synchronous_commit, synchronous_standby_names, fsync, full_page_writes, wal_level, hot_standby and max_connections are the operator's: remove them (use durability instead, and walKeep for wal_keep_size)"
 	// +optional
 	Parameters map[string]string `json:"parameters,omitempty"`

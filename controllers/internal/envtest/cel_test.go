@@ -61,6 +61,7 @@ func TestInvalidManifestsAreRefused(t *testing.T) {
 		"hardly any log": {pool("database: {walKeep: 1Mi}"), []string{"spec.database.walKeep", "at least 64Mi"}},
 		"a parameter that would break the promises": {pool("database: {parameters: {synchronous_commit: \"off\"}}"),
 			[]string{"spec.database.parameters", "use durability instead"}},
+		"the same in upper case": {pool("database: {parameters: {FSYNC: \"off\"}}"), []string{"spec.database.parameters", "lower-case"}},
 		"two primary sites": {pool("sites: [{name: a, role: Primary}, {name: b, role: Primary}]"),
 			[]string{"spec.sites", "set the other one to Backup"}},
 		"one site, and it is the backup": {pool("sites: [{name: a, role: Backup}]"), []string{"spec.sites", "exactly one site must have role Primary"}},
