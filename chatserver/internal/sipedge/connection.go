@@ -86,7 +86,11 @@ func (c *connection) read() (sending bool) {
 	limits := &c.server.limits
 	f := framer{in: bufio.NewReaderSize(c.conn, 4<<10), limits: limits}
 	for {
-		c.conn.SetReadDeadline(c.idleUntil())
+		until := c.idleUntil()
+		if time.Now().After(until) {
+			return false // also of a client that always has sent the beginning of its next message
+		}
+		c.conn.SetReadDeadline(until)
 		ping, err := f.blank()
 		switch {
 		case err != nil:

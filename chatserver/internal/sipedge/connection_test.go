@@ -111,6 +111,27 @@ func TestSlowSender(t *testing.T) {
 	t.Fatal("the whole message was taken")
 }
 
+// Whoever begins the next message before the last one is answered is never idle; his time to sign in ends all the same.
+func TestBusyClientMustSignInToo(t *testing.T) {
+	_, address := start(t, Options{Backend: &backend{}, Limits: Limits{SignInTimeout: 200 * time.Millisecond}})
+	p := dial(t, address, "alice")
+	rest := ""
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		next := p.request("OPTIONS", "")
+		if _, err := io.WriteString(p.conn, rest+next[:10]); err != nil {
+			return
+		}
+		rest = next[10:]
+		if p.cseq == 1 {
+			continue // there is no answer yet
+		}
+		if _, err := p.tryRead(); err != nil {
+			return
+		}
+	}
+	t.Error("still served after 5 s")
+}
+
 func TestConnectionLimits(t *testing.T) {
 	for name, limits := range map[string]Limits{"of all": {Connections: 2}, "of an address": {ConnectionsPerIP: 2}} {
 		t.Run(name, func(t *testing.T) {
