@@ -114,8 +114,11 @@ func call[T any](ctx context.Context, c *Client, method, path string, body any) 
 	return out, readAnswer(resp, &out)
 }
 
+// maxAnswer bounds an answer: a room's lists come back, and again those of them that are out of scope.
+const maxAnswer = 4 * MaxBody
+
 func readAnswer(resp *http.Response, out any) error {
-	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return chat.Errorf(chat.Unavailable, "read the admin API's answer: %w", err)
 	}

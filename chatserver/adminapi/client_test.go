@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -115,5 +116,18 @@ func TestWhatIsNoAnswerIsUnavailable(t *testing.T) {
 	}
 	if _, err := adminapi.NewClient("https://127.0.0.1:1", nil).Status(t.Context()); !chat.Is(err, chat.Unavailable) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestRoomWithAllItsMembersOutOfScopeCanBeRead(t *testing.T) {
+	want := adminapi.RoomState{Room: adminapi.Room{Name: "Desk"}}
+	for i := range 20000 { // such a list fits a request
+		want.Members = append(want.Members, chat.Principal(fmt.Sprintf("sip:somebody-%05d@branch.example.com", i)))
+	}
+	want.OutOfScope = want.Members
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(want) })
+	got, err := client.Room(t.Context(), "chat/desk")
+	if err != nil || len(got.OutOfScope) != len(want.OutOfScope) {
+		t.Errorf("%d principals, %v", len(got.OutOfScope), err)
 	}
 }

@@ -14,7 +14,7 @@ type Options struct {
 	// CAs count at once. Source.Config is one.
 	Config func() (*pgx.ConnConfig, error)
 	// MaxConns is the size of the connection pool, besides which there are two more connections, for hints in and out.
-	// 0 means 16; the least is 8.
+	// 0 means 16; the least is 4.
 	MaxConns int
 	// Pod is this server's name; it need not be the same after a restart.
 	Pod string
