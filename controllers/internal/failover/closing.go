@@ -85,9 +85,6 @@ func (v *view) takerMissing() {
 // isolate makes the own database a readable standby that follows nobody. One that was open in an epoch of the peer's is
 // no prefix of any history, whatever its timeline says later.
 func (v *view) isolate(k Kind) bool {
-	if v.Database.in(Open) && !v.Self.Mints(v.held) && v.held > 0 {
-		v.s.Diverged = true
-	}
 	v.step(k, Isolating)
-	return v.act(Isolate)
+	return v.do(Action{Kind: Isolate, Stray: v.Database.in(Open) && v.held > 0 && !v.Self.Mints(v.held)})
 }

@@ -41,6 +41,9 @@ type Database struct {
 	Epochs   []Epoch // the append-only table, oldest first
 	Beat     int64   // the heartbeat row's number: it only grows along a history, and only activated servers beat
 	Mirror   bool    // it has a mirror in its site
+	// Strayed: it was open in an epoch that is not its site's. That is written in it, as a mark after its newest epoch:
+	// whatever its timeline, it is no prefix of the other's history.
+	Strayed bool
 
 	Streaming    bool       // Following: the receiver streams
 	Unfollowable bool       // Following: the source refuses for good (WAL is gone, histories differ)

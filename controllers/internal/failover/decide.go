@@ -18,6 +18,7 @@ var twoSites = []check{
 	// What closes.
 	{"ShutOvertaken", "2, a higher epoch always wins", shutOvertaken},
 	{"ShutBeforeClaim", "2, within first contact", shutBeforeClaim},
+	{"RecordPromoted", "4, an epoch begins with a promotion", recordPromoted},
 	{"StepBack", "2, claim, then check", stepBack},
 	{"SitesDisagree", "1", sitesDisagree},
 	// What was begun.

@@ -34,11 +34,14 @@ const Forever time.Duration = math.MaxInt64
 
 // Action is one thing to do. It can be repeated, and done in part: the next observation shows what is left.
 type Action struct {
-	Kind     ActionKind
-	Epoch    int64  // RecordEpoch, Activate, Quiesce, ShutPeer, AcquireWitness
-	Token    string // Promote: wait until everything that it stands for is replayed; empty: open with what is there
-	Timeline int64  // RecordEpoch: the timeline that the epoch forks from; its end is in the timeline history
-	Tail     Tail   // Salvage: of the peer; Clone and Rewind: what may be discarded, refused when it is anything else
+	Kind  ActionKind
+	Epoch int64  // RecordEpoch, Activate, Quiesce, ShutPeer, AcquireWitness
+	Token string // Promote: wait until everything that it stands for is replayed; empty: open with what is there
+	// Timeline is for RecordEpoch: the timeline that the epoch forks from; its end is in the timeline history. Zero: it
+	// has none in common with the other site.
+	Timeline int64
+	Stray    bool // Isolate: first mark the open database as strayed
+	Tail     Tail // Salvage: of the peer; Clone and Rewind: what may be discarded, refused when it is anything else
 }
 
 // ActionKind is a kind of action.
@@ -58,7 +61,7 @@ const (
 	Follow     ActionKind = "Follow"     // stream from the peer, nothing discarded
 	RewindTo   ActionKind = "Rewind"     // pg_rewind while fenced, then follow
 	Clone      ActionKind = "Clone"      // discard the data, then as Join
-	Demote     ActionKind = "Demote"     // open -> following the peer, with a token
+	Demote     ActionKind = "Demote"     // open -> readable standby that follows nobody, with a token
 	Promote    ActionKind = "Promote"    // in recovery -> open, on a new timeline
 	Isolate    ActionKind = "Isolate"    // any mode -> readable standby that follows nobody
 	Fence      ActionKind = "Fence"      // stop the database, and keep it stopped
@@ -67,6 +70,7 @@ const (
 	RecordEpoch ActionKind = "RecordEpoch" // under the exclusive lock; refused when the table has this epoch or a higher
 	Activate    ActionKind = "Activate"    // servers accept posts in the epoch, for KeepFor
 	Quiesce     ActionKind = "Quiesce"     // servers stay activated and take no posts
+	Resume      ActionKind = "Resume"      // servers that are still activated for the epoch take posts again
 	Shut        ActionKind = "Shut"        // servers lose their activation
 	ShutPeer    ActionKind = "ShutPeer"    // tell the peer's servers directly: lose what is below the epoch
 

@@ -12,6 +12,8 @@ func force(v *view) bool { return v.tryForce() }
 // confirmation when it wants the pool here. Words for any other epoch are not meant.
 func (v *view) attested(epoch int64) Attestation {
 	switch {
+	case epoch <= v.s.Voided:
+		return Attestation{}
 	case v.Prompts.Activate.Epoch == epoch:
 		return v.Prompts.Activate
 	case v.Spec.Confirm.Epoch == epoch && v.wantsSelf():
@@ -34,6 +36,8 @@ func (v *view) tryForce() bool {
 	if !v.received(Forced) {
 		return true
 	}
+	// Its own promotion makes the token of a grant worthless: the grant ends with the claim.
+	v.s.Grant = Grant{}
 	return v.claim(Forcing, m, Forced)
 }
 
@@ -95,7 +99,7 @@ func (v *view) peerIdle() bool {
 
 // leftBehind is the epoch whose posts, or whose last posts, this site lacks; 0 when it has followed up to the end.
 func (v *view) leftBehind() int64 {
-	if v.held != v.known || v.s.Diverged || v.Database.in(Following) && v.Database.Unfollowable {
+	if v.held != v.known || v.s.Strayed || v.Database.in(Following) && v.Database.Unfollowable {
 		return v.known
 	}
 	return 0

@@ -10,14 +10,14 @@ const (
 )
 
 func (v *view) kinship() kin {
-	return kinship(v.Self, v.Database, v.s.Diverged, v.Peer.Database)
+	return kinship(v.Self, v.Database, v.Peer.Database)
 }
 
 // kinship compares by the epoch table, not by timelines alone: two sites can reach the same timeline number, even at the
 // same LSN, with different contents. What counts is the fork of the first epoch that the active site has after the
 // newest one here.
-func kinship(side Side, own Database, diverged bool, active Database) kin {
-	if diverged || !own.Known || !active.Known || own.Newest() == 0 || own.System != active.System {
+func kinship(side Side, own, active Database) kin {
+	if own.Strayed || !own.Known || !active.Known || own.Newest() == 0 || own.System != active.System {
 		return foreign
 	}
 	next, known := epochAfter(active.Epochs, own.Newest())

@@ -22,6 +22,7 @@ type database struct {
 	stream   bool
 	refused  bool // the source refuses this follower
 	rewind   RewindFate
+	old      bool // restored from an older copy
 }
 
 type entryKind int
@@ -32,6 +33,7 @@ const (
 	beat
 	epochRow
 	salvageMark
+	strayMark
 )
 
 type entry struct {
@@ -87,6 +89,9 @@ func (d *database) facts() Database {
 		switch e.kind {
 		case epochRow:
 			f.Epochs = append(f.Epochs, e.row)
+			f.Strayed = false
+		case strayMark:
+			f.Strayed = true
 		case salvageMark:
 			f.Salvaged = append(f.Salvaged, e.tail)
 		}
@@ -102,7 +107,7 @@ func (w *world) write(s *site, e entry) {
 }
 
 func (w *world) open(s *site) {
-	s.db.mode, s.db.stream, s.db.refused = Open, false, false
+	s.db.mode, s.db.stream, s.db.refused, s.db.pending = Open, false, false, false
 	w.write(s, entry{kind: noise})
 }
 
@@ -110,6 +115,7 @@ func (w *world) open(s *site) {
 func (w *world) promote(s *site) {
 	s.db.history = append(slices.Clone(s.db.history), ended{s.db.timeline, s.db.lsn()})
 	s.db.timeline++
+	s.db.old = false
 	w.open(s)
 }
 
@@ -119,13 +125,13 @@ func (w *world) initialise(s *site) {
 	w.open(s)
 }
 
-// demote makes a follower of an open database; the token stands for its end.
+// demote makes a standby of an open database; the token stands for its end.
 func (w *world) demote(s *site) {
 	if s.db.mode != Open || s.db.data != DataPresent {
 		return
 	}
 	w.write(s, entry{kind: noise})
-	s.db.mode, s.db.pending = Following, true
+	s.db.mode, s.db.pending, s.db.applied = Isolated, true, false
 }
 
 func (w *world) isolate(s *site) {
@@ -187,6 +193,9 @@ func (w *world) replicate(s *site, n int) {
 	}
 	if !servesFollower(&src.db, d) {
 		d.refused = src.db.timeline != d.timeline || src.db.system != d.system
+		return
+	}
+	if src.db.old && d.lsn() > 0 && d.log[d.lsn()-1] != src.db.log[d.lsn()-1] {
 		return
 	}
 	d.stream = true

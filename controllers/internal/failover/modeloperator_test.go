@@ -240,7 +240,7 @@ func (w *world) execute(s *site) {
 func (w *world) act(s *site, a Action, until int) {
 	d := &s.db
 	switch a.Kind {
-	case Activate, Quiesce, Shut:
+	case Activate, Quiesce, Resume, Shut:
 		w.tellServers(s, a, until)
 	case ShutPeer:
 		w.tellPeersServers(s, a.Epoch)
@@ -270,6 +270,9 @@ func (w *world) act(s *site, a Action, until int) {
 	case Demote:
 		w.demote(s)
 	case Isolate:
+		if a.Stray && d.data == DataPresent && d.mode == Open {
+			w.write(s, entry{kind: strayMark})
+		}
 		w.isolate(s)
 	case Fence:
 		w.fence(s)
@@ -305,6 +308,8 @@ func (w *world) tellServers(s *site, a Action, until int) {
 			*p = pod{}
 		case a.Kind == Quiesce && p.epoch == a.Epoch:
 			p.quiesced = true
+		case a.Kind == Resume && p.epoch == a.Epoch:
+			p.quiesced = false
 		case a.Kind == Activate:
 			w.mustNotFall(s, a.Epoch)
 			*p = pod{epoch: a.Epoch, until: until}
@@ -402,13 +407,13 @@ func (w *world) mustBeFirst(s *site) {
 }
 
 // mustNotFall: no site opens in an epoch below one in which the other has accepted, but for what was under way when a
-// forced epoch began.
+// forced epoch began, and two words of people who did not know of each other.
 func (w *world) mustNotFall(s *site, epoch int64) {
 	top := w.topAccepted[s.side.Other()]
 	if top < epoch {
 		return
 	}
-	if m := w.claims[top]; w.excusedBy(top) && m.accepted && s.op.began <= m.acceptedAt {
+	if m := w.claims[top]; w.excusedBy(epoch) || w.excusedBy(top) && m.accepted && s.op.began <= m.acceptedAt {
 		return
 	}
 	w.violate("%s activates servers for epoch %d after %s accepted in epoch %d", s.side, epoch, s.side.Other(), top)

@@ -213,6 +213,11 @@ func (w *world) forget() {
 			w.topAccepted[s.side] = 0
 		}
 	})
+	for epoch, m := range w.claims {
+		if epoch > top && m.accepted {
+			delete(w.claims, epoch)
+		}
+	}
 }
 
 // check looks at who accepts after everything that happens.
@@ -306,7 +311,9 @@ func (w *world) restore(s *site) {
 	}
 }
 
-// restoreVolume brings a database back to what it was before its last heartbeats.
+// restoreVolume brings a database back to what it was before its last heartbeats. It does not write as much again before
+// the operators have looked: then PostgreSQL would feed its follower with what does not belong to it, and nobody could
+// tell.
 func (w *world) restoreVolume(s *site, back int) {
 	keep := s.db.lsn()
 	for i := s.db.lsn() - 1; i > 0 && back > 0; i-- {
@@ -322,5 +329,5 @@ func (w *world) restoreVolume(s *site, back int) {
 		return
 	}
 	w.lose(s, keep)
-	s.db.log, s.db.token = slices.Clone(s.db.log[:keep]), Token{}
+	s.db.log, s.db.token, s.db.old = slices.Clone(s.db.log[:keep]), Token{}, true
 }

@@ -49,7 +49,7 @@ func (v *view) peerCannotTakeOver() string {
 // peerLacksEpoch tells whether the peer says of its own database that it cannot go on from the highest epoch.
 func (v *view) peerLacksEpoch() bool {
 	p := v.Peer.Status
-	return v.Peer.Live && p.Data != DataUnknown && (p.Data != DataPresent || p.Held != v.known || p.Diverged)
+	return v.Peer.Live && p.Data != DataUnknown && (p.Data != DataPresent || p.Held != v.known || p.Strayed)
 }
 
 // giveUp shuts chat, keeps the database down, and says so. Each is seen to be done before the next.

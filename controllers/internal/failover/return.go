@@ -83,7 +83,7 @@ func (v *view) salvage() bool {
 	if !p.Live || !p.Database.in(Isolated) || p.Database.Newest() == 0 || p.Status.Claim.Epoch != 0 || !v.Database.in(Open) {
 		return false
 	}
-	if kinship(v.Self.Other(), p.Database, p.Status.Diverged, v.Database) == contained || v.Database.hasSalvaged(p.Database.tail()) {
+	if kinship(v.Self.Other(), p.Database, v.Database) == contained || v.Database.hasSalvaged(p.Database.tail()) {
 		return false
 	}
 	return v.do(Action{Kind: Salvage, Tail: p.Database.tail()})

@@ -41,7 +41,7 @@ func (v *view) followersRole() Role {
 	switch {
 	case !v.Database.Known && (v.Status.Role == Standby || v.Status.Role == Fenced):
 		return v.Status.Role
-	case v.s.Diverged || v.Database.in(Open) || v.Database.in(Stopped):
+	case v.s.Strayed || v.Database.in(Open) || v.Database.in(Stopped):
 		return Fenced
 	case v.held == v.known, v.Database.in(Following) && v.Database.Streaming:
 		return Standby

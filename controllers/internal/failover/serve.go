@@ -50,7 +50,7 @@ func (v *view) serviceAsWanted() bool {
 		if v.keepFor() == 0 {
 			return false
 		}
-		return v.do(Action{Kind: Activate, Epoch: v.known})
+		return v.do(Action{Kind: Resume, Epoch: v.known})
 	case !v.Servers.Quiesced && v.Spec.Maintenance:
 		return v.do(Action{Kind: Quiesce, Epoch: v.known})
 	}

@@ -6,7 +6,7 @@ func takeGranted(v *view) bool {
 	if !v.granted(m) || m <= v.known {
 		return false
 	}
-	if !v.hasData() || v.held != v.known || v.s.Diverged {
+	if !v.hasData() || v.held != v.known || v.s.Strayed {
 		return v.refuse("epoch %d was granted to this site, but it does not hold epoch %d", m, v.known)
 	}
 	return v.claim(Activating, m, Planned)
@@ -50,8 +50,10 @@ func goOnTaking(v *view) bool {
 	if c.Epoch <= v.known {
 		return false
 	}
-	usable := !v.noData() && !v.s.Diverged
+	usable := !v.noData() && !v.s.Strayed
 	switch {
+	case v.insists(c.Epoch):
+		return v.goOnForcing()
 	case v.granted(c.Epoch) && usable:
 		return v.take(Planned, v.Peer.Status.Grant.Token)
 	case v.peerReleased() && usable && v.leftBehind() == 0:
@@ -65,6 +67,17 @@ func goOnTaking(v *view) bool {
 		return v.wait("%s does not answer; it gave this site epoch %d, and must still say so", v.peerName(), c.Epoch)
 	}
 	return v.withdraw()
+}
+
+// insists tells whether a person wants this site to open with what it has although the peer's grant waits for more.
+func (v *view) insists(epoch int64) bool {
+	if v.Prompts.Activate.Epoch != epoch {
+		return false
+	}
+	next := v.d.Next
+	missing := v.forceMissing(epoch)
+	v.d.Next = next
+	return missing == ""
 }
 
 // goOnForcing goes on with a forced claim. A claim that began as a planned or assisted move becomes a forced one.
@@ -97,19 +110,39 @@ func (v *view) take(k Kind, token string) bool {
 	case v.noData():
 		v.step(k, Initialising)
 		return v.act(Initialise)
-	case db.in(Open) && db.Timeline > c.Timeline:
-		v.step(k, RecordingEpoch)
-		return v.do(Action{Kind: RecordEpoch, Epoch: c.Epoch, Timeline: c.Timeline})
-	case db.in(Open):
+	case db.in(Open) && c.Timeline == 0:
+		return v.record(k)
+	case db.in(Open), db.in(Stopped):
 		return v.isolate(k)
-	case db.in(Following) && k == Planned:
-		v.step(k, Promoting)
-		return v.do(Action{Kind: Promote, Token: token})
-	case !v.received(k):
+	case k != Planned && !v.received(k):
 		return true
+	}
+	if k == Planned && v.s.Transition.Step == Promoting && v.StepFor > v.Limits.StepLimit {
+		v.next(Command{Kind: ActivateCommand, Epoch: c.Epoch})
+		v.wait("what %s granted has not all arrived here", v.peerName())
 	}
 	v.step(k, Promoting)
 	return v.do(Action{Kind: Promote, Token: token})
+}
+
+// recordPromoted: a database that was promoted under a claim gets the claimed epoch, even if what the claim rested on has
+// gone meanwhile. So every timeline that begins in another site has an epoch of its own, by which it is known for ever.
+// To be activated in it is another matter.
+func recordPromoted(v *view) bool {
+	c, db := v.s.Claim, v.Database
+	if c.Epoch <= v.known || c.Timeline == 0 || !db.in(Open) || db.Timeline <= c.Timeline {
+		return false
+	}
+	return v.record(v.kind())
+}
+
+func (v *view) record(k Kind) bool {
+	c := v.s.Claim
+	v.step(k, RecordingEpoch)
+	if v.s.Strayed {
+		return v.do(Action{Kind: RecordEpoch, Epoch: c.Epoch})
+	}
+	return v.do(Action{Kind: RecordEpoch, Epoch: c.Epoch, Timeline: c.Timeline})
 }
 
 // mustWaitForWitness: with a witness a new epoch opens only with its lease; and a forced one only

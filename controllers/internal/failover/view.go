@@ -22,20 +22,21 @@ func look(o Observation) *view {
 	v.publishData()
 	v.held = v.s.Held
 	v.forgetSpent()
+	v.voidWords()
 	return v
 }
 
 // highest is the highest epoch that anything tells of: a status that was restored from a snapshot learns from the
 // database, a database that was overtaken from the peer. An epoch that was heard of once is real, however stale.
 func (v *view) highest() int64 {
-	known := max(v.Status.Epoch, v.Database.Newest())
+	known := max(v.Status.Epoch, v.Database.Newest(), v.Servers.Epoch)
 	if v.Single {
 		return known
 	}
 	if v.Peer.Known {
 		known = max(known, v.Peer.Status.Epoch)
 	}
-	return max(known, v.Peer.Database.Newest(), v.Witness.Epoch)
+	return max(known, v.Peer.Database.Newest(), v.Peer.Servers.Epoch, v.Witness.Epoch)
 }
 
 // publishData says in the status what was seen of the own database.
@@ -45,10 +46,7 @@ func (v *view) publishData() {
 		v.s.Data = DataUnknown
 		return
 	}
-	v.s.Data, v.s.Held = db.Data, db.Newest()
-	if db.Data != DataPresent || db.in(Following) && db.Streaming {
-		v.s.Diverged = false
-	}
+	v.s.Data, v.s.Held, v.s.Strayed = db.Data, db.Newest(), db.Data == DataPresent && db.Strayed
 }
 
 // forgetSpent drops what the highest epoch has made void: it may come from a snapshot, or be done.
@@ -62,6 +60,18 @@ func (v *view) forgetSpent() {
 	}
 	if v.s.Released < v.known && v.held == v.known {
 		v.s.Released = 0
+	}
+}
+
+// voidWords: a confirmation that stands in a manifest while the active site answers would be a failover without a person
+// at the next cut of a link. It names the next epoch; so that one is not minted any more.
+func (v *view) voidWords() {
+	p := v.Peer
+	if !p.Live || p.SilentFor > v.Limits.Margin || p.Status.Role != Active || v.s.Claim.Epoch > v.known {
+		return
+	}
+	if m := v.mint(); v.attested(m).Epoch == m {
+		v.s.Voided = m
 	}
 }
 
@@ -112,20 +122,23 @@ func (v *view) bothWantPeer() bool {
 func (v *view) gaveAway() bool { return v.s.Grant.Epoch > v.known }
 func (v *view) released() bool { return v.s.Released > 0 && v.s.Released >= v.known }
 
-// mint is the epoch that this site would mint now. One that it gave to the peer counts as minted.
+// mint is the epoch that this site would mint now. One that it gave to the peer, or that a void word named,
+// counts as minted.
 func (v *view) mint() int64 {
 	if v.Prompts.Activate.NewPool {
 		return v.mintNewPool()
 	}
-	return v.Self.Mint(max(v.known, v.s.Grant.Epoch))
+	return v.Self.Mint(v.top())
 }
 
 // mintNewPool is the epoch of a pool that a person begins anew, at the next hundred: a site that was rebuilt from
 // nothing does not know which epochs there were, and must not mint one of them again.
 func (v *view) mintNewPool() int64 {
 	const leap = 100
-	return v.Self.Mint((max(v.known, v.s.Grant.Epoch)/leap + 1) * leap)
+	return v.Self.Mint((v.top()/leap + 1) * leap)
 }
+
+func (v *view) top() int64 { return max(v.known, v.s.Grant.Epoch, v.s.Voided) }
 
 func (v *view) name(s Side) string {
 	if n := v.Names[s]; n != "" {
