@@ -57,8 +57,8 @@ func Setup(mgr ctrl.Manager, config Config, pools *poolapi.Connector, now func()
 	}
 	for name, setup := range map[string]func(ctrl.Manager) error{
 		"ChatPool": (&chatpool.Reconciler{Client: c, Config: config, Events: events, Now: now}).Setup,
-		"Category": (&category.Reconciler{Client: c, Pools: pools, Events: events}).Setup,
-		"Room":     (&room.Reconciler{Client: c, Pools: pools, Events: events}).Setup,
+		"Category": func(mgr ctrl.Manager) error { return category.Setup(mgr, pools, events) },
+		"Room":     func(mgr ctrl.Manager) error { return room.Setup(mgr, pools, events) },
 	} {
 		if err := setup(mgr); err != nil {
 			return fmt.Errorf("set up the controller of %s: %w", name, err)

@@ -106,3 +106,12 @@ func (c *Category) GetConditions() *[]metav1.Condition { return &c.Status.Condit
 
 // ReadyWhen lists the conditions that must be True for the category to be Ready.
 func (c *Category) ReadyWhen() []string { return []string{ConditionApplied} }
+
+// GetPoolName names the category's pool.
+func (c *Category) GetPoolName() string { return string(c.Spec.PoolName) }
+
+// GetID is the pool's id of the category; empty as long as the pool is not known to have it.
+func (c *Category) GetID() string { return c.Status.ID }
+
+// SetObservedGeneration notes which generation the status is about.
+func (c *Category) SetObservedGeneration(g int64) { c.Status.ObservedGeneration = g }

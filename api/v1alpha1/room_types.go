@@ -121,3 +121,12 @@ func (r *Room) GetConditions() *[]metav1.Condition { return &r.Status.Conditions
 
 // ReadyWhen lists the conditions that must be True for the room to be Ready.
 func (r *Room) ReadyWhen() []string { return []string{ConditionApplied, ConditionScopeSatisfied} }
+
+// GetPoolName names the room's pool.
+func (r *Room) GetPoolName() string { return string(r.Spec.PoolName) }
+
+// GetID is the pool's id of the room; empty as long as the pool is not known to have it.
+func (r *Room) GetID() string { return r.Status.ID }
+
+// SetObservedGeneration notes which generation the status is about.
+func (r *Room) SetObservedGeneration(g int64) { r.Status.ObservedGeneration = g }

@@ -207,3 +207,25 @@ func TestObjectsCanBeDeletedAfterTheirPool(t *testing.T) {
 	eventually(t, "the room to be gone", func() error { return gone(t, room) })
 	eventually(t, "the category to be gone", func() error { return gone(t, category) })
 }
+
+// The answer to a put may be lost, so the pool may have a room although the status knows nothing of it.
+func TestARoomWhoseAnswerWasLostIsTakenOut(t *testing.T) {
+	ns, server := ready(t)
+	create(t, testCategory(ns, "domain:example.com"))
+	look(server, func(s *chatServer) error {
+		s.problem = &adminapi.Problem{Kind: chat.Unavailable, Text: "ask again"}
+		return nil
+	})
+	room := testRoom(ns, "fx")
+	create(t, room)
+	if r := roomSays(t, ns, "fx", v1alpha1.ConditionApplied, "False", v1alpha1.ReasonPoolNotReady); r.Status.ID != "" {
+		t.Fatalf("the status has an id: %+v", r.Status)
+	}
+	if err := k8s.Delete(t.Context(), room); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the room to be gone", func() error { return gone(t, room) })
+	if err := server.wasDeleted("rooms " + ns + "/fx retain=true"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,8 @@
-package poolapi
+package declared
 
 import (
+	"errors"
+
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/chatserver/chat"
 	"chatpool.dev/controllers/internal/condition"
@@ -8,8 +10,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// StateOf makes a condition of what a pool's admin API said: the one table from kinds of errors to conditions.
-func StateOf(err error) condition.State {
+// Verdict is an error that says by itself what to report of the object.
+type Verdict struct{ State condition.State }
+
+// Error is the state's message.
+func (v *Verdict) Error() string { return v.State.Message }
+
+// stateOf makes a state of what a pool's admin API said: the one table from kinds of errors to conditions.
+func stateOf(err error) condition.State {
+	var v *Verdict
+	if errors.As(err, &v) {
+		return v.State
+	}
 	switch chat.KindOf(err) {
 	case chat.Invalid, chat.TooLarge, chat.Denied:
 		return condition.Stuck(v1alpha1.ReasonRefused, "the pool refused it: %v", err)
@@ -19,15 +31,15 @@ func StateOf(err error) condition.State {
 	return condition.Waiting(v1alpha1.ReasonPoolNotReady, "the pool cannot be asked now, it is tried again: %v", err)
 }
 
-// Reachable tells whether it makes sense to ask the pool's admin API, and else why not.
-func Reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
+// reachable tells whether it makes sense to ask the pool's admin API, and else why not.
+func reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 	switch {
 	case pool == nil:
 		return condition.Stuck(v1alpha1.ReasonPoolNotFound,
 			"spec.poolName: there is no ChatPool %s in this namespace; make it, or make this object anew with the right name", name), false
 	case !pool.DeletionTimestamp.IsZero():
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s is being deleted", name), false
-	case Elsewhere(pool):
+	case elsewhere(pool):
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s lives in another site, which applies this object there", name), false
 	case pool.Status.Servers.Ready == 0:
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "no server of ChatPool %s is ready yet; look: kubectl describe chatpool %s", name, name), false
@@ -35,12 +47,12 @@ func Reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 	return condition.State{}, true
 }
 
-// Elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
-func Elsewhere(pool *v1alpha1.ChatPool) bool { return pool.Status.State == v1alpha1.StateStandby }
+// elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
+func elsewhere(pool *v1alpha1.ChatPool) bool { return pool.Status.State == v1alpha1.StateStandby }
 
-// Lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the
+// lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the
 // object's very generation.
-func Lasting(o condition.Object, s condition.State) condition.State {
+func lasting(o condition.Object, s condition.State) condition.State {
 	if s.Reason != v1alpha1.ReasonPoolNotReady {
 		return s
 	}
