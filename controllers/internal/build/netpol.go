@@ -19,8 +19,8 @@ func NetworkPolicies(p *v1alpha1.ChatPool, operatorNamespace string) []*networki
 	return out
 }
 
-// serverPolicy: chat from anywhere, health and metrics from the cluster, the admin API from the operator and from
-// the pool's own servers; out to DNS and the database alone.
+// serverPolicy: chat from anywhere, health and metrics from the cluster, the admin API from the operator alone; out to
+// DNS and the database alone.
 func serverPolicy(p *v1alpha1.ChatPool, operatorNamespace string) *networkingv1.NetworkPolicy {
 	n := policy(naming.Owned(p, naming.Servers(p), naming.Chat), naming.Selector(p, naming.Chat))
 	sip := []networkingv1.NetworkPolicyPort{tcp(naming.PortSIPS)}
@@ -30,13 +30,10 @@ func serverPolicy(p *v1alpha1.ChatPool, operatorNamespace string) *networkingv1.
 	n.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{
 		{Ports: sip},
 		{Ports: []networkingv1.NetworkPolicyPort{tcp(naming.PortHTTP)}, From: []networkingv1.NetworkPolicyPeer{anyNamespace(nil)}},
-		{Ports: []networkingv1.NetworkPolicyPort{tcp(naming.PortAdmin)}, From: []networkingv1.NetworkPolicyPeer{
-			{
-				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: operatorNamespace}},
-				PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{naming.LabelName: naming.FieldOwner}},
-			},
-			{PodSelector: selector(p, naming.Chat)},
-		}},
+		{Ports: []networkingv1.NetworkPolicyPort{tcp(naming.PortAdmin)}, From: []networkingv1.NetworkPolicyPeer{{
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: operatorNamespace}},
+			PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{naming.LabelName: naming.FieldOwner}},
+		}}},
 	}
 	n.Spec.Egress = databaseEgress(p)
 	n.Spec.PolicyTypes = append(n.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
@@ -50,16 +47,16 @@ func migrationPolicy(p *v1alpha1.ChatPool) *networkingv1.NetworkPolicy {
 	return n
 }
 
-// databaseEgress: DNS, and the pool's own database; an External one may be anywhere, so nothing is closed then.
+// databaseEgress: DNS, and the pool's own database; an External one may be anywhere, so nothing is closed then. DNS may
+// be no pod that a policy can name (a cache on each node), and listens behind its Service on 5353 in OpenShift.
 func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule {
 	if p.Spec.Database.Provider == v1alpha1.External {
 		return []networkingv1.NetworkPolicyEgressRule{{}}
 	}
 	return []networkingv1.NetworkPolicyEgressRule{
-		{
-			Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)},
-			To:    []networkingv1.NetworkPolicyPeer{anyNamespace(nil)},
-		},
+		{Ports: []networkingv1.NetworkPolicyPort{
+			port(corev1.ProtocolUDP, 53), tcp(53), port(corev1.ProtocolUDP, 5353), tcp(5353),
+		}},
 		{
 			Ports: []networkingv1.NetworkPolicyPort{tcp(naming.PortPostgres)},
 			To:    []networkingv1.NetworkPolicyPeer{{PodSelector: databasePods(p)}},
