@@ -10,6 +10,8 @@ COPY chatserver chatserver
 RUN CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /out/ ./chatserver/cmd/chatserver ./controllers/cmd/manager
 
 FROM scratch
+# By these a server trusts an External database whose certificate is of a public authority.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/chatserver /chatserver
 COPY --from=build /out/manager /manager
 USER 65532:65532

@@ -27,11 +27,12 @@ deps() {
     return 1
   fi
   echo "installing ${missing[*]}"
-  apt-get update -qq
+  apt-get update -qq || return 1
   # The tests start servers of their own: Debian's must not begin to run one.
   mkdir -p /etc/postgresql-common/createcluster.d
   echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/chatpool-tests.conf
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+    --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 verify() {

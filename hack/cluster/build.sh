@@ -61,5 +61,6 @@ command -v go >/dev/null || die "the go command is missing" "install Go 1.26 or 
 mkdir -p "$CACHE/bin" "$RUN/bin"
 [ $# -gt 0 ] || set -- "${ALL[@]}"
 exec 9>"$CACHE/build.lock"
-flock -n 9 || { echo "  waiting for another build to finish"; flock 9; }
+flock -n 9 || { echo "  waiting for another build to finish" && flock -w 1800 9; } ||
+  die "another build still runs" "end it: it holds $CACHE/build.lock"
 for name in "$@"; do build "$name"; done

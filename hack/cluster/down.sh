@@ -12,10 +12,13 @@ set -euo pipefail
 if [ -s "$STATE/owner" ]; then RUN=$(cat "$STATE/owner")/.run; fi
 
 end_site() {
-  local n
+  local n p pids=()
   use "$1"
-  for n in cp $(seq "$MAX_WORKER"); do (use_node "$n" && end_node) & done
-  wait
+  for n in cp $(seq "$MAX_WORKER"); do
+    (use_node "$n" && end_node) &
+    pids+=($!)
+  done
+  for p in "${pids[@]}"; do wait "$p"; done   # a node that does not end keeps its data
   rm -rf "$C"
 }
 restore_machine() {

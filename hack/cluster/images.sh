@@ -98,7 +98,8 @@ make_chatpool() {
 
 mkdir -p "$CACHE/images" "$RUN/images" "$RUN/build"
 exec 8>"$CACHE/images.lock"
-flock 8
+flock -n 8 || { echo "  waiting for other images to be made" && flock -w 1800 8; } ||
+  die "images are still being made by another run" "end it: it holds $CACHE/images.lock"
 rm -rf "$T" && mkdir -p "$T"
 trap 'on_exit; rm -rf "$T"' EXIT
 [ $# -gt 0 ] || set -- "${ALL[@]}"

@@ -21,7 +21,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     chmod +x $policy
     trap 'on_exit; rm -f $policy' EXIT
   fi
-  if ! { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "${missing[@]}"; } \
+  if ! { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+    install --no-install-recommends "${missing[@]}"; } \
     >"$RUN/apt.log" 2>&1; then
     fail_with_log "installing ${missing[*]} failed" "$RUN/apt.log" "see that apt-get update works on this machine, then run it again"
   fi

@@ -12,8 +12,12 @@ set -euo pipefail
 use "$1"
 own
 t0=$(now)
-for n in $(nodes); do (use_node "$n" && end_node) & done
-wait
+pids=()
+for n in $(nodes); do
+  (use_node "$n" && end_node) &
+  pids+=($!)
+done
+for p in "${pids[@]}"; do wait "$p"; done
 use_node cp
 route_services
 echo "$SITE has no power since $(since "$t0") s"

@@ -94,11 +94,14 @@ spawn_node() {
 
 # end_node: cut the power of the node in use: its first process ends, and everything in it. Its data stay.
 end_node() {
-  local pid c
+  local pid c end=$((SECONDS + 60))
   if running; then
     pid=$(cat "$PIDFILE")
     kill -KILL "$pid"
-    while [ -e "/proc/$pid" ]; do sleep 0.05; done
+    while [ -e "/proc/$pid" ]; do
+      [ $SECONDS -lt $end ] || die "node $NODE does not end, process $pid" "a process of it hangs in the kernel: ps -eo pid,stat,wchan,args"
+      sleep 0.05
+    done
   fi
   rm -f "$PIDFILE"
   ip netns del "$NETNS" 2>/dev/null || true
