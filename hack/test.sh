@@ -50,9 +50,8 @@ envtest() {
 
 sipe() { hack/interop/sipe/build.sh >/dev/null && $go test -count=1 -timeout 10m -tags sipe -run SIPE ./chatserver/internal/server; }
 
-# The tests run bin/chat, as people do.
 cluster() {
-  hack/cluster/up.sh --site home --no-pool && mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat
+  hack/cluster/up.sh --site home --no-pool
 }
 chat_client() { mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat; }
 e2e() { chat_client && $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
