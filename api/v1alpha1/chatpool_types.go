@@ -64,7 +64,8 @@ type ChatPoolSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cannot be changed, addresses of rooms and users contain it: make another pool for the new domain"
 	Domain HostName `json:"domain"`
 
-	// PoolState moves a pool with two sites: Normal, it lives in the Primary site; FailedOver, in the Backup site.
+	// PoolState says where a pool with two sites is wanted: Normal, in the Primary site; FailedOver, in the Backup site.
+	// In this version nothing moves a pool: it lives in the Primary site.
 	// +kubebuilder:default=Normal
 	// +optional
 	PoolState PoolState `json:"poolState,omitempty"`

@@ -29,17 +29,15 @@ func (r *round) summarize() {
 	}
 }
 
-// livesHere tells whether the pool lives in this operator's site, and else where.
+// livesHere tells whether the pool lives in this operator's site, and else where. A pool lives in its Primary site, also
+// when spec.poolState wants it in the other one: nothing moves it there yet, and a second site that made a database of
+// its own would have an empty one beside a living one.
 func livesHere(p *v1alpha1.ChatPool, site string) (where string, here bool) {
 	if len(p.Spec.Sites) == 0 {
 		return "", true
 	}
-	role := v1alpha1.SitePrimary
-	if p.Spec.PoolState == v1alpha1.FailedOver {
-		role = v1alpha1.SiteBackup
-	}
 	for _, s := range p.Spec.Sites {
-		if s.Role == role {
+		if s.Role == v1alpha1.SitePrimary {
 			return s.Name, s.Name == site
 		}
 	}
