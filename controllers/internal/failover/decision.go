@@ -41,7 +41,9 @@ type Action struct {
 	// has none in common with the other site.
 	Timeline int64
 	Stray    bool // Isolate: first mark the open database as strayed
-	Tail     Tail // Salvage: of the peer; Clone and Rewind: what may be discarded, refused when it is anything else
+	// Tail is, for Salvage, the peer's contents that are meant; for Clone and Rewind, the own contents that may be
+	// discarded. These two ask once more right before: the own database must be exactly this, the source still open.
+	Tail Tail
 }
 
 // ActionKind is a kind of action.

@@ -10,7 +10,9 @@ const (
 )
 
 func (v *view) kinship() kin {
-	return kinship(v.Self, v.Database, v.Peer.Database)
+	own := v.Database
+	own.Strayed = v.s.Strayed
+	return kinship(v.Self, own, v.Peer.Database)
 }
 
 // kinship compares by the epoch table, not by timelines alone: two sites can reach the same timeline number, even at the

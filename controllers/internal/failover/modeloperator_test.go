@@ -262,7 +262,7 @@ func (w *world) act(s *site, a Action, until int) {
 			d.data = DataPartial
 		}
 	case Clone:
-		if d.facts().tail() == a.Tail {
+		if d.facts().tail() == a.Tail && w.sourceOpen(s) {
 			w.discard(s)
 		}
 	case Promote:
@@ -283,7 +283,7 @@ func (w *world) act(s *site, a Action, until int) {
 			d.mode, d.refused = Following, false
 		}
 	case RewindTo:
-		if d.facts().tail() == a.Tail {
+		if d.facts().tail() == a.Tail && w.sourceOpen(s) {
 			w.rewindTo(s)
 		}
 	case RecordEpoch:
@@ -291,6 +291,11 @@ func (w *world) act(s *site, a Action, until int) {
 	case Salvage:
 		w.pull(s, a.Tail)
 	}
+}
+
+func (w *world) sourceOpen(s *site) bool {
+	src := w.other(s)
+	return src.up() && !w.dbCut && src.db.data == DataPresent && src.db.mode == Open
 }
 
 func (w *world) tellServers(s *site, a Action, until int) {
@@ -350,6 +355,8 @@ func (w *world) promoteWith(s *site, token string) {
 	}
 	switch end := w.tokens[token]; {
 	case d.lsn() < end:
+	case d.lsn() > end && w.restored:
+		w.tell("%s: CloudNativePG refuses a token that is older than the database", s.side)
 	case d.lsn() > end:
 		w.violate("%s is promoted with a token older than what it holds", s.side)
 	default:
@@ -413,7 +420,7 @@ func (w *world) mustNotFall(s *site, epoch int64) {
 	if top < epoch {
 		return
 	}
-	if m := w.claims[top]; w.excusedBy(epoch) || w.excusedBy(top) && m.accepted && s.op.began <= m.acceptedAt {
+	if m := w.claims[top]; w.forced(epoch) || w.excusedBy(top) && m.accepted && s.op.began <= m.acceptedAt {
 		return
 	}
 	w.violate("%s activates servers for epoch %d after %s accepted in epoch %d", s.side, epoch, s.side.Other(), top)
@@ -421,7 +428,13 @@ func (w *world) mustNotFall(s *site, epoch int64) {
 
 // contact: a round in which a site has read of a higher epoch ends with its servers shut.
 func (w *world) contact(s *site) {
-	o := s.op.o
+	o, p := s.op.o, w.other(s)
+	if o.Peer.Servers.Known && !p.mute && p.up() && !w.cut[s.side] && s.op.d.Role == Active && s.op.d.Action.Kind != AcquireWitness &&
+		seconds(w.t-s.op.began) <= ValidFor {
+		if n := w.accepting(p); n > 0 && n < s.op.d.Status.Epoch && o.Peer.Servers.Epoch == n {
+			w.violate("%s has reached the servers of %s, and they still accept in epoch %d", s.side, p.side, n)
+		}
+	}
 	if !o.Peer.Live || s.mute || s.op.partial || seconds(w.t-s.op.began) > ValidFor {
 		return
 	}

@@ -23,6 +23,8 @@ type world struct {
 	topAccepted   map[Side]int64
 	bothWant      map[Side]int // when both specs were last seen to want the pool there
 
+	overlaps  int
+	restored  bool // an etcd was
 	story     []string
 	violation string
 }
@@ -243,11 +245,14 @@ func (w *world) check() {
 			w.violate("%s accepts in epoch %d after epoch %d", s.side, n, w.topAccepted[s.side])
 		}
 		w.topAccepted[s.side] = n
-		if top := w.topAccepted[s.side.Other()]; n < top && now[s.side.Other()] == 0 && !w.excusedBy(top) {
+		if top := w.topAccepted[s.side.Other()]; n < top && now[s.side.Other()] == 0 && !w.excusedBy(top) && !w.forced(n) {
 			w.violate("%s accepts in epoch %d after %s did in epoch %d", s.side, n, s.side.Other(), top)
 		}
 	})
-	if h, b := now[Home], now[Backup]; h > 0 && b > 0 && !w.excusedBy(max(h, b)) {
+	if h, b := now[Home], now[Backup]; h > 0 && b > 0 {
+		w.overlaps++
+	}
+	if h, b := now[Home], now[Backup]; h > 0 && b > 0 && !w.excusedBy(h) && !w.excusedBy(b) {
 		w.violate("home accepts in epoch %d and backup in epoch %d at the same time", h, b)
 	}
 	if w.sites[Home].obj.spec.PoolState == w.sites[Backup].obj.spec.PoolState {
@@ -266,6 +271,12 @@ func sideOf(epoch int64) Side {
 func (w *world) excusedBy(epoch int64) bool {
 	m := w.claims[epoch]
 	return m != nil && m.forced && m.otherLived
+}
+
+// forced: a person had it minted in a site that could not know of a higher one.
+func (w *world) forced(epoch int64) bool {
+	m := w.claims[epoch]
+	return m != nil && m.forced
 }
 
 // powerOff stops everything; etcd and volumes stay.
@@ -291,10 +302,15 @@ func (w *world) restore(s *site) {
 	if s.snapshot == nil {
 		return
 	}
+	w.restored = true
 	rv := s.obj.rv
 	s.obj = s.snapshot.obj
 	s.obj.rv = rv + 1
 	s.db.fenced = s.snapshot.fenced
+	if s.db.fenced {
+		w.fence(s)
+		return
+	}
 	if s.db.data != DataPresent {
 		return
 	}

@@ -40,12 +40,18 @@ func (v *view) followsWell() bool {
 	switch {
 	case db.Unfollowable, p.Known && p.Data == DataPresent && p.System != db.System:
 		return false
-	case p.Known && p.Newest() == v.held && p.Beat < db.Beat:
+	case v.sourceIsBehind():
 		return false
 	case db.Streaming, v.held == v.known, !p.Known:
 		return true
 	}
 	return v.kinship() == contained
+}
+
+// sourceIsBehind tells whether the source holds less of its own epoch than its follower.
+func (v *view) sourceIsBehind() bool {
+	p := v.Peer.Database
+	return p.Newest() > 0 && p.Newest() == v.held && p.Beat < v.Database.Beat
 }
 
 // dropOut ends the following of a source that cannot be followed. If nothing here is not there, it is cloned at once
@@ -55,6 +61,7 @@ func (v *view) dropOut() bool {
 		v.step(Return, Rejoining)
 		return v.do(Action{Kind: Clone, Tail: v.Database.tail()})
 	}
+	v.s.Strayed = v.sourceIsBehind()
 	v.step(Return, Isolating)
 	return v.act(Isolate)
 }
@@ -83,7 +90,7 @@ func (v *view) salvage() bool {
 	if !p.Live || !p.Database.in(Isolated) || p.Database.Newest() == 0 || p.Status.Claim.Epoch != 0 || !v.Database.in(Open) {
 		return false
 	}
-	if kinship(v.Self.Other(), p.Database, v.Database) == contained || v.Database.hasSalvaged(p.Database.tail()) {
+	if !p.Status.Strayed && kinship(v.Self.Other(), p.Database, v.Database) == contained || v.Database.hasSalvaged(p.Database.tail()) {
 		return false
 	}
 	return v.do(Action{Kind: Salvage, Tail: p.Database.tail()})

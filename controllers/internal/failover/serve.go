@@ -13,7 +13,7 @@ func serve(v *view) bool {
 	if v.Spec.Witness && v.Witness.State == WitnessFree {
 		return v.do(Action{Kind: AcquireWitness, Epoch: v.known})
 	}
-	if v.serviceAsWanted() || v.addressHere() || v.shutLowerPeer() || v.salvage() {
+	if v.shutLowerPeer() || v.serviceAsWanted() || v.addressHere() || v.salvage() {
 		return true
 	}
 	v.endMove()

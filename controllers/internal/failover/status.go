@@ -9,9 +9,10 @@ type Status struct {
 	Epoch int64 // the highest epoch that the site has heard of
 	// Data and Held tell the peer what the site's operator last saw of its own database: Data is unknown when it did
 	// not answer, Held keeps the newest epoch seen in it.
-	Data    Data
-	Held    int64
-	Strayed bool // as Database.Strayed, last seen
+	Data Data
+	Held int64
+	// Strayed: Database.Strayed was seen; or the database, now Isolated, held more than its source.
+	Strayed bool
 
 	// Voided is the highest epoch for which a person's word was given while the other site served and answered: such a
 	// word is not kept for a later silence. The epoch is burnt.

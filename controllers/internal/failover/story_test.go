@@ -26,7 +26,9 @@ type kind int
 const (
 	step kind = iota // phases of an operator's round
 	roundTrip
-	pass // seconds
+	pass   // seconds in which no operator does anything
+	idling // seconds in which both do
+	alone  // seconds in which only the site's does
 	crashOperator
 	partialAction
 	killPod
@@ -62,68 +64,39 @@ const (
 	kinds
 )
 
-var kindNames = [...]string{"step", "round", "pass", "operator dies", "next action reaches one server", "a pod dies", "all pods die",
+var kindNames = [...]string{"step", "round", "pass", "idle", "alone", "operator dies", "next action reaches one server", "a pod dies", "all pods die",
 	"freeze", "power off", "power on", "link cut from", "link mended from", "replication cut", "replication mended", "replication slow",
 	"API server down", "API server up", "no answer about the database", "answers about the database", "in-site failover", "spec flips",
 	"a person follows the advice", "a person confirms", "a person activates", "a person releases", "a person abandons the tail",
 	"maintenance", "etcd snapshot", "etcd restored", "volumes destroyed", "volumes restored from an older copy", "rebuilt from nothing",
 	"rewind fails", "witness cut from", "witness mended for"}
 
-// profile is what kinds of stories are told: how likely each event is.
-type profile struct {
-	name    string
-	witness bool
-	weights map[kind]int
-}
-
-var profiles = []profile{
-	{"planned moves and restarts", false, map[kind]int{step: 60, roundTrip: 60, pass: 20, flip: 8, crashOperator: 4, partialAction: 3, killPod: 3,
-		killPods: 2, cutLink: 2, mendLink: 4, cutReplication: 2, mendReplication: 4, slowReplication: 2, mute: 2, speak: 4, powerOff: 2, powerOn: 4,
-		inSiteFailover: 2, maintenance: 1, apiDown: 1, apiUp: 3, freeze: 1}},
-	{"disasters with people", false, map[kind]int{step: 60, roundTrip: 60, pass: 30, flip: 5, crashOperator: 3, partialAction: 2, killPod: 2,
-		killPods: 2, cutLink: 3, mendLink: 4, cutReplication: 3, mendReplication: 3, slowReplication: 2, mute: 2, speak: 4, powerOff: 5, powerOn: 6,
-		inSiteFailover: 3, obey: 8, confirm: 1, activate: 1, release: 1, destroyVolumes: 1, rebuild: 1, rewindFails: 1, apiDown: 2, apiUp: 3, freeze: 1}},
-	{"snapshots and old volumes", false, map[kind]int{step: 60, roundTrip: 60, pass: 25, flip: 6, crashOperator: 2, killPods: 2, cutLink: 2, mendLink: 3,
-		cutReplication: 2, mendReplication: 3, powerOff: 4, powerOn: 6, obey: 6, takeSnapshot: 6, restoreSnapshot: 3, destroyVolumes: 1,
-		oldVolumes: 1, rebuild: 1, release: 1, abandonTail: 1}},
-	{"with a witness", true, map[kind]int{step: 60, roundTrip: 60, pass: 30, flip: 6, crashOperator: 3, killPods: 2, cutLink: 4, mendLink: 4,
-		cutReplication: 2, mendReplication: 3, powerOff: 4, powerOn: 6, obey: 3, confirm: 2, activate: 1, cutWitness: 4, mendWitness: 5,
-		freeze: 2, apiDown: 1, apiUp: 2, destroyVolumes: 1, mute: 1, speak: 2}},
-	{"everything at once", false, func() map[kind]int {
-		all := map[kind]int{}
-		for k := step; k < kinds; k++ {
-			all[k] = 2
-		}
-		all[step], all[roundTrip], all[pass] = 40, 40, 20
-		return all
-	}()},
-}
-
-func (p profile) events(r *rand.Rand, n int) []event {
-	var bag []kind
-	for k := step; k < kinds; k++ {
-		for range p.weights[k] {
-			bag = append(bag, k)
-		}
-	}
-	list := make([]event, n)
-	for i := range list {
-		list[i] = event{bag[r.IntN(len(bag))], []Side{Home, Backup}[r.IntN(2)], r.IntN(100)}
-	}
-	return list
-}
-
 // happen makes an event happen. What cannot happen now does not.
 func (w *world) happen(e event) {
-	s := w.sites[e.side]
+	s := w.whom(e.side)
 	before := len(w.story)
-	if e.kind != step && e.kind != roundTrip && e.kind != pass {
-		w.tell("* %s: %s", e.side, kindNames[e.kind])
+	if e.kind >= crashOperator {
+		w.tell("* %s: %s", s.side, kindNames[e.kind])
 	}
 	if !w.machinery(s, e) && !w.links(s, e) && !w.people(s, e) && !w.disaster(s, e) && len(w.story) > before {
 		w.story = w.story[:before]
 	}
 	w.check()
+}
+
+// whom finds the site that is meant.
+func (w *world) whom(side Side) *site {
+	active := w.sites[Home]
+	if w.sites[Backup].obj.status.Role == Active && w.sites[Backup].obj.status.Epoch >= active.obj.status.Epoch {
+		active = w.sites[Backup]
+	}
+	switch side {
+	case theActive:
+		return active
+	case theStandby:
+		return w.other(active)
+	}
+	return w.sites[side]
 }
 
 func (w *world) machinery(s *site, e event) bool {
@@ -138,8 +111,12 @@ func (w *world) machinery(s *site, e event) bool {
 		for range 1 + e.n%12 {
 			w.second()
 		}
-		if e.n > 90 {
-			w.idle(35)
+	case idling:
+		w.idle(1 + e.n/2)
+	case alone:
+		for range 1 + e.n/4 {
+			w.second()
+			w.round(s)
 		}
 	case crashOperator:
 		s.op.restart(w.t)
@@ -215,7 +192,7 @@ func (w *world) people(s *site, e event) bool {
 	switch e.kind {
 	case flip:
 		o.spec.PoolState = StateFor(o.spec.PoolState.Wants().Other())
-		if e.n%2 == 0 { // in both manifests
+		if e.n%2 == 0 && !w.other(s).apiDown && w.other(s).power { // in both manifests
 			w.other(s).obj.spec.PoolState = o.spec.PoolState
 			w.other(s).obj.rv++
 		}
@@ -291,7 +268,8 @@ func (w *world) disaster(s *site, e event) bool {
 		w.lose(s, 0)
 		s.db = database{data: DataEmpty, fenced: s.db.fenced}
 	case oldVolumes:
-		if s.power || s.db.data != DataPresent {
+		// With a witness's word alone a site cannot know that it is older than its follower.
+		if s.power || s.db.data != DataPresent || s.obj.spec.Witness {
 			return false
 		}
 		w.restoreVolume(s, 1+e.n%3)

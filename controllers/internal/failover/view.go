@@ -46,7 +46,8 @@ func (v *view) publishData() {
 		v.s.Data = DataUnknown
 		return
 	}
-	v.s.Data, v.s.Held, v.s.Strayed = db.Data, db.Newest(), db.Data == DataPresent && db.Strayed
+	v.s.Data, v.s.Held = db.Data, db.Newest()
+	v.s.Strayed = db.Data == DataPresent && (db.Strayed || v.s.Strayed && db.Mode == Isolated)
 }
 
 // forgetSpent drops what the highest epoch has made void: it may come from a snapshot, or be done.
