@@ -82,11 +82,3 @@ const (
 	AcquireWitness  ActionKind = "AcquireWitness"  // take the lease for the epoch
 	YieldWitness    ActionKind = "YieldWitness"    // give it up
 )
-
-// opens tells whether posts may be accepted, or a history begun, because of the action.
-func (k ActionKind) opens() bool {
-	return k == Initialise || k == Promote || k == Unfence || k == RecordEpoch || k == Activate
-}
-
-// discards tells whether the action throws data of the own site away.
-func (k ActionKind) discards() bool { return k == Clone || k == RewindTo }

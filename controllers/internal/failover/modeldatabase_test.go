@@ -72,10 +72,6 @@ func (d *database) holds(id int) bool {
 	return slices.ContainsFunc(d.log, func(e entry) bool { return e.kind == post && e.id == id })
 }
 
-func (d *database) hasEpoch(n int64) bool {
-	return slices.ContainsFunc(d.log, func(e entry) bool { return e.kind == epochRow && e.row.Number == n })
-}
-
 // facts is what GET /v1/database and the site's own objects say.
 func (d *database) facts() Database {
 	f := Database{Known: true, Fenced: d.fenced, Data: d.data, Rewind: d.rewind}
