@@ -116,6 +116,11 @@ func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) err
 			}
 			data[proofKey] = p
 		}
+		if p.follows {
+			if err := s.witness.confirm(ctx, conn, p); err != nil {
+				return err
+			}
+		}
 		if err := f(ctx, conn); err != nil {
 			return err
 		}
@@ -157,5 +162,5 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 
 // isOurs tells whether an error says nothing about the connection.
 func isOurs(err error) bool {
-	return isChat(err) || errors.Is(err, errUnproven) || errors.Is(err, errDoubt) || errors.Is(err, pgx.ErrNoRows)
+	return isChat(err) || errors.Is(err, errUnproven) || errors.Is(err, errDoubt) || errors.Is(err, errReadOnly) || errors.Is(err, pgx.ErrNoRows)
 }

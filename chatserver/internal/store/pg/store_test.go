@@ -247,7 +247,7 @@ func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 { // at once: one works, the others wait and find nothing to do
 		wg.Go(func() {
-			if err := pg.Migrate(t.Context(), config, slog.New(slog.DiscardHandler)); err != nil {
+			if err := pg.Migrate(t.Context(), config, nil, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -256,7 +256,7 @@ func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	if err := p.SchemaReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := p.SchemaVersion(t.Context()); v != 1 || err != nil {
+	if v, err := p.SchemaVersion(t.Context()); v != 2 || err != nil {
 		t.Fatalf("version %d: %v", v, err)
 	}
 }
