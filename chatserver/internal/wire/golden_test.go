@@ -96,7 +96,7 @@ var (
 func TestEncodeGolden(t *testing.T) {
 	e := NewEncoder("example.test", 1000)
 	one := func(doc []byte) [][]byte { return [][]byte{doc} }
-	history, n := e.History(to, bridge, []chat.Message{hello, loud}, true)
+	history, n := e.History(to, bridge, []chat.Message{hello, loud}, true, nil)
 	if n != 2 {
 		t.Errorf("%d messages", n)
 	}
