@@ -17,12 +17,12 @@ func Await(site string) pg.Admit {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
-			asked, life := sinceBoot(), s.life
+			asked := sinceBoot()
 			w, err := look(ctx)
 			if err != nil {
 				return 0, fmt.Errorf("wait for a server of site %q: %w", site, err)
 			}
-			s.look(sinceBoot(), asked, life, w)
+			s.look(sinceBoot(), asked, w)
 			if p, ok := s.pass(sinceBoot()); ok {
 				return p.Epoch, nil
 			}

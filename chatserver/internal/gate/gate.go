@@ -93,7 +93,6 @@ func (g *Gate) Holds(p pg.Pass) bool {
 // seen is the answer to a look.
 type seen struct {
 	asked time.Duration
-	life  int64
 	pg.Watched
 	err error
 }
@@ -105,8 +104,8 @@ func (g *Gate) Run(ctx context.Context) error {
 	answers := make(chan seen)
 	var asking sync.WaitGroup
 	defer asking.Wait()
-	ask := func(asked time.Duration, life int64) {
-		s := g.ask(ctx, asked, life)
+	ask := func(asked time.Duration) {
+		s := g.ask(ctx, asked)
 		select {
 		case answers <- s:
 		case <-ctx.Done():
@@ -117,8 +116,8 @@ func (g *Gate) Run(ctx context.Context) error {
 		g.change(func(now time.Duration) { g.state.live(now) })
 		if !waiting {
 			waiting = true
-			asked, life := g.now()
-			asking.Go(func() { ask(asked, life) })
+			asked := g.o.Clock()
+			asking.Go(func() { ask(asked) })
 		}
 		select {
 		case <-ctx.Done():
@@ -132,7 +131,7 @@ func (g *Gate) Run(ctx context.Context) error {
 				g.o.Log.Info("the gate looks at the database", "fails", failing, "err", s.err)
 			}
 			if s.err == nil {
-				g.change(func(now time.Duration) { g.state.look(now, s.asked, s.life, s.Watched) })
+				g.change(func(now time.Duration) { g.state.look(now, s.asked, s.Watched) })
 			}
 		}
 		select {
@@ -143,15 +142,9 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
-func (g *Gate) now() (time.Duration, int64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.o.Clock(), g.state.life
-}
-
 // ask moves the heartbeat on, with the right to, and looks.
-func (g *Gate) ask(ctx context.Context, asked time.Duration, life int64) seen {
-	s := seen{asked: asked, life: life}
+func (g *Gate) ask(ctx context.Context, asked time.Duration) seen {
+	s := seen{asked: asked}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	if p, err := g.Pass(); err == nil {

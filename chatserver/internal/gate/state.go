@@ -123,10 +123,10 @@ func (s *state) open(now time.Duration, epoch int64) bool {
 }
 
 // look takes what the database showed to a question that was asked at a time.
-func (s *state) look(now, asked time.Duration, life int64, w pg.Watched) {
+func (s *state) look(now, asked time.Duration, w pg.Watched) {
 	s.live(now)
-	if life != s.life || asked < s.granted {
-		return // from before a standstill, or before the epoch was opened
+	if asked < s.granted {
+		return // from before the epoch was opened
 	}
 	steady := asked-s.looked <= watchPause
 	s.looked = asked
