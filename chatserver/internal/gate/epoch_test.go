@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,6 +279,23 @@ type fixed int64
 func (f fixed) Pass() (pg.Pass, error) { return pg.Pass{Epoch: int64(f)}, nil }
 func (f fixed) Holds(pg.Pass) bool     { return true }
 
+// open runs a store behind a gate of the test's own.
+func open(t *testing.T, name, conn string, g pg.Gate) *pod {
+	t.Helper()
+	p := &pod{t: t}
+	var err error
+	p.Store, err = pg.Open(pg.Options{Config: func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(conn) }, Pod: name, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Obey(g)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = p.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return p
+}
+
 // The check in the transaction: a server whose gate is late is refused, from the moment that the new epoch is there.
 func TestTheDatabaseRefusesALateServer(t *testing.T) {
 	t.Parallel()
@@ -285,18 +303,7 @@ func TestTheDatabaseRefusesALateServer(t *testing.T) {
 	a := start(t, "home", "a", at(conn))
 	a.mustActivate(adminapi.Opening{Epoch: 1, Site: "home"})
 	room := a.room()
-	late := &pod{t: t}
-	var err error
-	late.Store, err = pg.Open(pg.Options{Config: func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(conn) }, Pod: "late", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	late.Obey(fixed(1))
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = late.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
-
+	late := open(t, "late", conn, fixed(1))
 	var writers sync.WaitGroup
 	var acknowledged sync.Map
 	for n := range 8 {
@@ -319,5 +326,40 @@ func TestTheDatabaseRefusesALateServer(t *testing.T) {
 	}
 	if err := late.makeRoom(new(chat.ID)); !chat.Is(err, chat.Unavailable) {
 		t.Errorf("a late server changed the catalog: %v", err)
+	}
+}
+
+// sleepy is a gate of a process that stands still while a post's transaction is under way.
+type sleepy struct {
+	fixed
+	awake atomic.Int64 // how often Holds is true yet
+}
+
+func (s *sleepy) Holds(pg.Pass) bool { return s.awake.Add(-1) >= 0 }
+
+// A post that was stored by a process that stood still meanwhile is not acknowledged; sent again it is the same.
+func TestAStandstillDuringACommitLeavesThePostInDoubt(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.Database(t)
+	a := start(t, "home", "a", at(conn))
+	a.mustActivate(adminapi.Opening{Epoch: 1, Site: "home"})
+	room := a.room()
+	s := &sleepy{fixed: 1}
+	s.awake.Store(1) // at the check before the commit
+	slow := open(t, "slow", conn, s)
+	if r := slow.post(draft(room, 1)); !chat.Is(r.Err, chat.Unavailable) {
+		t.Fatalf("%+v", r)
+	}
+	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
+		t.Fatalf("%d messages: want 1", n)
+	}
+	if r := slow.post(draft(room, 2)); !chat.Is(r.Err, chat.Unavailable) {
+		t.Fatalf("%+v", r)
+	}
+	if r := a.mustPost(draft(room, 1)); !r.Duplicate || r.Message.Pos != chat.At(1, 1) {
+		t.Errorf("sent again: %+v", r)
+	}
+	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
+		t.Errorf("%d messages: the check before the commit let one through", n)
 	}
 }

@@ -31,8 +31,8 @@ type pod struct {
 	hints     []pg.Hint
 }
 
-// run starts a pod on a database; config may be nil.
-func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)) *pod {
+// run starts a pod on a database, behind a gate if one is given; config may be nil.
+func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error), gates ...func(*pg.Store) pg.Gate) *pod {
 	t.Helper()
 	if config == nil {
 		config = func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(conn) }
@@ -43,6 +43,9 @@ func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)
 		t.Fatal(err)
 	}
 	p := &pod{Store: s, t: t, figures: figures, delivered: map[chat.ID][]chat.Message{}}
+	for _, g := range gates {
+		s.Obey(g(s))
+	}
 	s.OnCommit(p.committed)
 	s.OnHint(func(h pg.Hint) {
 		p.mu.Lock()
