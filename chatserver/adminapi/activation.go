@@ -45,7 +45,7 @@ type Fork struct {
 type Opening struct {
 	Epoch int64 `json:"epoch"`
 	// Ticket is that of an Activation which this server gave at most TicketTime ago, by its own clock, and before the proof was
-	// read: so a request that waited while the server was frozen opens nothing.
+	// read: so a request that waited while the server was frozen, or from before it was shut, opens nothing.
 	Ticket string `json:"ticket"`
 	// Site is the server's; a server of another site refuses.
 	Site string `json:"site"`

@@ -207,5 +207,5 @@ func (g *Gate) Heartbeats() []adminapi.Heartbeat {
 
 // ticket ties a request to this process and its clock.
 func (g *Gate) ticket(now time.Duration) string {
-	return fmt.Sprintf("%s/%d/%d", g.instance, g.state.life, now.Nanoseconds())
+	return fmt.Sprintf("%s%d", g.ticketHead(), now.Nanoseconds())
 }

@@ -316,6 +316,11 @@ func TestAnOldRequestOpensNothing(t *testing.T) {
 	a.mustActivate(adminapi.Opening{Epoch: 1, Site: "home"})
 	a.gate.Deactivate()
 	old := a.gate.Activation().Ticket
+	shut := adminapi.Opening{Epoch: 1, Site: "home", Ticket: old}
+	a.gate.Deactivate()
+	if _, err := a.gate.Activate(t.Context(), shut); !chat.Is(err, chat.Unavailable) {
+		t.Errorf("with a ticket from before it was shut: %v", err)
+	}
 	for name, c := range map[string]struct {
 		opening func() adminapi.Opening
 		kind    chat.Kind

@@ -66,13 +66,17 @@ func overtaken(epoch, highest int64) error {
 // fresh checks a ticket; the state is locked.
 func (g *Gate) fresh(ticket string, now time.Duration) error {
 	var at int64
-	head := fmt.Sprintf("%s/%d/", g.instance, g.state.life)
-	rest, mine := strings.CutPrefix(ticket, head)
+	rest, mine := strings.CutPrefix(ticket, g.ticketHead())
 	_, err := fmt.Sscanf(rest, "%d", &at)
 	if age := now - time.Duration(at); !mine || err != nil || age < 0 || age > adminapi.TicketTime {
 		return &chat.Error{Kind: chat.Unavailable, Field: "ticket", Text: "it is not of this server, or too old: ask for another one, then for proof, and try again"}
 	}
 	return nil
+}
+
+// ticketHead ties a ticket to this process; what was given before a standstill, or before it was shut, opens nothing after.
+func (g *Gate) ticketHead() string {
+	return fmt.Sprintf("%s/%d/%d/", g.instance, g.state.life, g.state.shuts)
 }
 
 // begin waits until no other request opens or closes.
@@ -87,7 +91,7 @@ func (g *Gate) begin(ctx context.Context) error {
 
 // Deactivate shuts this server, and it alone.
 func (g *Gate) Deactivate() adminapi.Activation {
-	g.change(func(now time.Duration) { g.state.shutDown(now, 0, "deactivated by the operator") })
+	g.change(g.state.deactivate)
 	return g.Activation()
 }
 
@@ -95,7 +99,7 @@ func (g *Gate) Deactivate() adminapi.Activation {
 // has it, it holds for all servers, and whoever opens the epoch again on one of them opens it for all.
 func (g *Gate) Quiesce(ctx context.Context, epoch int64) (adminapi.Activation, error) {
 	g.mu.Lock()
-	highest, shut := g.state.highest, g.state.shut
+	highest := g.state.highest
 	g.mu.Unlock()
 	if epoch < 1 || epoch > chat.MaxEpoch {
 		return adminapi.Activation{}, chat.FieldErrorf("epoch", "%d: want 1 to %d", epoch, int64(chat.MaxEpoch))
@@ -103,18 +107,16 @@ func (g *Gate) Quiesce(ctx context.Context, epoch int64) (adminapi.Activation, e
 	if epoch < highest {
 		return adminapi.Activation{}, overtaken(epoch, highest)
 	}
-	shutDown := func(now time.Duration) {
-		g.state.shutDown(now, epoch, fmt.Sprintf("epoch %d is quiesced by the operator", epoch))
-	}
-	g.change(shutDown)
+	quiesce := func(now time.Duration) { g.state.quiesce(now, epoch) }
+	g.change(quiesce)
 	if err := g.begin(ctx); err != nil {
 		return adminapi.Activation{}, err
 	}
 	defer func() { <-g.work }()
-	g.change(shutDown) // an activation that was under way may have ended just now
+	g.change(quiesce) // an activation that was under way may have ended just now
 	if err := g.o.Database.CloseEpoch(ctx, epoch); err != nil {
 		return adminapi.Activation{}, fmt.Errorf("quiesce: %w", err)
 	}
-	g.change(func(time.Duration) { g.state.shut = shut })
+	g.change(func(time.Duration) { g.state.closed() })
 	return g.Activation(), nil
 }

@@ -30,7 +30,9 @@ type state struct {
 	granted   time.Duration // when the right was last given
 
 	highest int64         // epoch that was heard of
-	shut    int64         // epochs up to this one only an operator opens
+	shut    int64         // epochs up to this one only an operator opens; nextSeen: the next one that is seen
+	closing int64         // the same, until the database has it that the epoch is closed
+	shuts   int64         // counts how often it was shut
 	alive   time.Duration // when the loop was last seen to run
 	life    int64         // counts standstills
 
@@ -104,9 +106,27 @@ func (s *state) holds(now time.Duration, p pg.Pass) bool {
 	return p.Life == s.life && now-s.alive <= ColdStartAfter
 }
 
-// shutDown ends the right until an operator gives it again, for the epoch and all that were heard of.
-func (s *state) shutDown(now time.Duration, epoch int64, reason string) {
-	s.shut = max(s.shut, s.highest, epoch)
+// nextSeen stands for an epoch that is not known yet.
+const nextSeen = -1
+
+// deactivate ends the right until an operator gives it again, or there is a higher epoch than all that were heard of.
+func (s *state) deactivate(now time.Duration) {
+	if s.shut = s.highest; s.shut == 0 {
+		s.shut = nextSeen
+	}
+	s.shutDown(now, "deactivated by the operator")
+}
+
+// quiesce ends the right for as long as the epoch is being closed; closed is called when the database has it.
+func (s *state) quiesce(now time.Duration, epoch int64) {
+	s.closing = max(s.closing, epoch)
+	s.shutDown(now, fmt.Sprintf("epoch %d is quiesced by the operator", epoch))
+}
+
+func (s *state) closed() { s.closing = 0 }
+
+func (s *state) shutDown(now time.Duration, reason string) {
+	s.shuts++
 	s.watch = nil
 	s.drop(now, reason)
 }
@@ -117,7 +137,7 @@ func (s *state) open(now time.Duration, epoch int64) bool {
 	if epoch < s.highest {
 		return false
 	}
-	s.shut = 0
+	s.shut, s.closing = 0, 0
 	s.grant(now, epoch, adminapi.ByOperator, "")
 	return true
 }
@@ -132,13 +152,16 @@ func (s *state) look(now, asked time.Duration, w pg.Watched) {
 	s.looked = asked
 	s.see(now, w.Hearts)
 	s.highest = max(s.highest, w.Newest)
+	if s.shut == nextSeen {
+		s.shut = w.Newest
+	}
 	switch {
 	case s.epoch > 0 && s.epoch != w.Newest:
 		s.drop(now, fmt.Sprintf("the database is in epoch %d", w.Newest))
 	case s.epoch > 0 && w.Closed >= s.epoch:
 		s.drop(now, fmt.Sprintf("epoch %d is quiesced", s.epoch))
 	}
-	if s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut) {
+	if s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut, s.closing) {
 		s.watch = nil
 		return
 	}

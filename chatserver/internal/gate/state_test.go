@@ -21,6 +21,7 @@ type step struct {
 	site           string
 	readOnly       bool
 	frozen         bool // the loop stood still before this look
+	deactivated    bool // before this look
 }
 
 func TestWhatANeighbourMustShow(t *testing.T) {
@@ -41,6 +42,8 @@ func TestWhatANeighbourMustShow(t *testing.T) {
 		"watching begins anew after a standstill":  {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b", after: 16 * time.Second, frozen: true}, {counter: 4, instance: "b"}}, 0},
 		"watching begins anew with a new epoch":    {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b", newest: 3}, {counter: 4, instance: "b", newest: 3}}, 0},
 		"an epoch below one known does not count":  {[]step{{counter: 1, instance: "b", newest: 3}, {counter: 2, instance: "b"}, {counter: 3, instance: "b"}, {counter: 4, instance: "b"}}, 0},
+		"who was shut before he looked stays so":   {[]step{{counter: 1, instance: "b", deactivated: true}, {counter: 2, instance: "b"}, {counter: 3, instance: "b"}}, 0},
+		"who was shut takes a higher epoch":        {[]step{{counter: 1, instance: "b", deactivated: true}, {counter: 1, instance: "b", newest: 3}, {counter: 2, instance: "b", newest: 3}, {counter: 3, instance: "b", newest: 3}}, 3},
 		"a heartbeat that goes back begins anew":   {[]step{{counter: 8, instance: "b"}, {counter: 9, instance: "b"}, {counter: 1, instance: "b"}, {counter: 2, instance: "b"}}, 0},
 		"the first heartbeat of all is a move too": {[]step{{}, {counter: 1, instance: "b"}, {counter: 2, instance: "b"}}, 1},
 	} {
@@ -55,6 +58,9 @@ func TestWhatANeighbourMustShow(t *testing.T) {
 					}
 				}
 				s.live(now)
+				if st.deactivated {
+					s.deactivate(now)
+				}
 				w := pg.Watched{Newest: max(st.newest, 1), Closed: st.closed, ReadOnly: st.readOnly}
 				if st.counter > 0 {
 					h := pg.Heart{Epoch: w.Newest, Site: "home", Pod: "pod-" + st.instance, Instance: st.instance, Counter: st.counter}
@@ -94,7 +100,8 @@ func TestHowARightEnds(t *testing.T) {
 		"the database was quiesced":             {func(s *state) { s.look(now, now, pg.Watched{Newest: 3, Closed: 3}) }, true},
 		"it was quiesced before it was opened":  {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 3, Closed: 3}) }, false},
 		"a look from before the epoch was made": {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 1}) }, false},
-		"the operator shuts it":                 {func(s *state) { s.shutDown(now, 0, "") }, true},
+		"the operator shuts it":                 {func(s *state) { s.deactivate(now) }, true},
+		"it is being quiesced":                  {func(s *state) { s.quiesce(now, 3) }, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := newState("home", "me", now)
@@ -233,7 +240,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		},
 		"the operator shuts one": func(*rapid.T) {
 			if s := w.pick(); !s.frozen {
-				s.shutDown(w.now, 0, "shut")
+				s.deactivate(w.now)
 			}
 		},
 		"the operator quiesces": func(*rapid.T) {
@@ -241,9 +248,9 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			if s.frozen {
 				return
 			}
-			before := s.shut
-			s.shutDown(w.now, w.newest, "quiesced")
-			w.closed, s.shut = w.newest, before
+			s.quiesce(w.now, w.newest)
+			w.closed = w.newest
+			s.closed()
 		},
 		"write": func(t *rapid.T) {
 			s := w.pick()
