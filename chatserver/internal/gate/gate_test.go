@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
@@ -17,6 +19,12 @@ import (
 	"chatpool.dev/chatserver/internal/store/pg"
 	"chatpool.dev/chatserver/internal/store/pgtest"
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // the tests do little but wait
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 60 * time.Second
