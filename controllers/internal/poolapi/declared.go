@@ -36,7 +36,9 @@ func Reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 }
 
 // Elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
-func Elsewhere(pool *v1alpha1.ChatPool) bool { return pool.Status.State == v1alpha1.StateStandby }
+func Elsewhere(pool *v1alpha1.ChatPool) bool {
+	return pool.Status.State == v1alpha1.StateStandby || pool.HasTwoSites() && pool.Status.Role != v1alpha1.RoleActive
+}
 
 // Lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the
 // object's very generation.
