@@ -41,7 +41,12 @@ func database(r *round) ([]any, condition.State) {
 		}
 		objects = append(objects, more...)
 	}
-	objects = append(objects, build.Cluster(p, r.config.PostgresImage, r.place))
+	c := build.Cluster(p, r.config.PostgresImage, r.place)
+	if r.place != nil && r.seen.cluster != nil {
+		// It was decided to keep this very one: if it goes meanwhile, it is not made anew, which would be an empty one.
+		c.UID = r.seen.cluster.UID
+	}
+	objects = append(objects, c)
 	if !r.copies() {
 		objects = append(objects, build.ComplianceDatabase(p))
 	}

@@ -81,7 +81,7 @@ func (r *Reconciler) first(ctx context.Context, before *v1alpha1.ChatPool, rd *r
 	p := rd.pool
 	s := sites.Situation{
 		Lives: sites.LivesIn(p) == pair.Self.Name, Primary: pair.Self.Role == v1alpha1.SitePrimary,
-		NewPool: p.Annotations[naming.AnnotationNewPool] == NewPool(p, pair.Self.Name),
+		NewPool: p.Annotations[naming.AnnotationNewPool] == naming.NewPool(p, pair.Self.Name),
 	}
 	none := v1alpha1.DataNone
 	if d := p.Status.Database.Data; d == v1alpha1.DataPresent || d == v1alpha1.DataLost {
@@ -116,9 +116,6 @@ func (r *Reconciler) first(ctx context.Context, before *v1alpha1.ChatPool, rd *r
 	rd.wait(state)
 	return false, nil
 }
-
-// NewPool is the value of the annotation by which a person says that a pool is new.
-func NewPool(p *v1alpha1.ChatPool, site string) string { return site + "/" + string(p.UID) }
 
 // ask reads the other site now.
 func (r *Reconciler) ask(ctx context.Context, p *v1alpha1.ChatPool, pair sites.Pair) (sites.Other, string) {

@@ -100,6 +100,9 @@ func PeerSecret(p pool, site v1alpha1.Site) string {
 	return p.Name + "-peer-" + site.Name
 }
 
+// NewPool is the value of AnnotationNewPool for a site.
+func NewPool(p pool, site string) string { return site + "/" + string(p.UID) }
+
 // EqualSecrets are those that must have the same contents in both sites: the operator of the standby copies them from
 // the active one.
 func EqualSecrets(p pool) []string {
