@@ -121,6 +121,13 @@ func (r *Reconciler) round(ctx context.Context, before, pool *v1alpha1.ChatPool)
 	}
 	rd.seen = seen
 	phases := phases
+	if !pool.HasTwoSites() && seen.cluster != nil && seen.cluster.Follows() {
+		// Without its second site the Cluster would be written here, beside the one that it follows.
+		rd.hold(condition.Stuck(v1alpha1.ReasonPeerHasData,
+			"the database here follows site %s, and spec.sites does not name two sites any more: name both again; or, to give up this site, delete the ChatPool and its Cluster here",
+			seen.cluster.Spec.Replica.Primary))
+		return nil
+	}
 	if pool.HasTwoSites() {
 		goOn, err := r.locate(ctx, before, rd)
 		if err != nil || !goOn {

@@ -288,3 +288,21 @@ func TestAStandbyThatFellBehindIsClonedAnew(t *testing.T) {
 		t.Errorf("no event says it among %d", len(list.Items))
 	}
 }
+
+// Taking spec.sites away does not make a second database that is written out of the one that follows.
+func TestAStandbyWithoutSitesStaysOne(t *testing.T) {
+	ns := bothUp(t, home, backup)
+	p, err := backup.read(ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.DeepCopy()
+	p.Spec.Sites = nil
+	if err := backup.Client.Patch(t.Context(), p, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "backup to say what is wrong", func() error { return backup.says(ns, v1alpha1.ConditionStalled, "True", v1alpha1.ReasonPeerHasData) })
+	if c, err := backup.database(ns); err != nil || c == nil || !c.Follows() {
+		t.Errorf("the database is %+v, %v", c, err)
+	}
+}
