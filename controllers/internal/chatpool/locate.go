@@ -91,7 +91,7 @@ func (r *Reconciler) first(ctx context.Context, before *v1alpha1.ChatPool, rd *r
 	s.Peer, why = r.ask(ctx, p, pair)
 	d := sites.Decide(s)
 	if d.Step == sites.Claim {
-		if err := r.claim(ctx, before, p); err != nil {
+		if err := r.publish(ctx, before, p, v1alpha1.DataClaimed); err != nil {
 			return false, err
 		}
 		s.Own = sites.OwnClaimed
@@ -106,8 +106,10 @@ func (r *Reconciler) first(ctx context.Context, before *v1alpha1.ChatPool, rd *r
 	case sites.Initialise:
 		return true, nil
 	case sites.Follow:
+		// Before there is a copy, so that the other site, should it lose its own now, never reads that there is none.
 		rd.place.Standby, rd.place.Copied = true, true
-		return true, nil
+		p.Status.Database.Data = v1alpha1.DataPresent
+		return true, r.publish(ctx, before, p, v1alpha1.DataPresent)
 	}
 	state := condition.State{Status: "False", Reason: d.Reason, Message: d.Message, Stalled: d.Stalled}
 	if d.Reason == v1alpha1.ReasonPeerUnknown {
@@ -126,13 +128,13 @@ func (r *Reconciler) ask(ctx context.Context, p *v1alpha1.ChatPool, pair sites.P
 	return sites.OtherOf(peer, p, pair)
 }
 
-// claim writes the claim and nothing else.
-func (r *Reconciler) claim(ctx context.Context, before, p *v1alpha1.ChatPool) error {
-	body := fmt.Sprintf(`{"status":{"database":{"data":%q}}}`, v1alpha1.DataClaimed)
+// publish writes at once what this site has of the data, and nothing else, for the other site to read.
+func (r *Reconciler) publish(ctx context.Context, before, p *v1alpha1.ChatPool, data string) error {
+	body := fmt.Sprintf(`{"status":{"database":{"data":%q}}}`, data)
 	if err := r.Client.Status().Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(body))); err != nil {
-		return fmt.Errorf("claim the first database: %w", err)
+		return fmt.Errorf("say that the data here is %s: %w", data, err)
 	}
-	before.Status.Database.Data = v1alpha1.DataClaimed
+	before.Status.Database.Data = data
 	return nil
 }
 

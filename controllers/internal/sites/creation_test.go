@@ -106,12 +106,17 @@ func (m *model) answer() Other {
 // differ and sites rebuilt from nothing, no empty database is made beside a living one; except that a person said so of
 // a site whose other one did not answer.
 func TestNeverAnEmptyDatabaseBesideALivingOne(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		pair := [2]*model{{primary: true, lives: true}, {}}
-		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+	world := func(t *rapid.T) {
+		begin := rapid.SampledFrom([]string{"", v1alpha1.DataNone, v1alpha1.DataClaimed})
+		pair := [2]*model{
+			{primary: true, lives: rapid.Bool().Draw(t, "home wants"), data: begin.Draw(t, "home has")},
+			{lives: rapid.Bool().Draw(t, "backup wants"), data: begin.Draw(t, "backup has")},
+		}
+		for range rapid.IntRange(10, 60).Draw(t, "steps") {
 			i := rapid.IntRange(0, 1).Draw(t, "site")
 			m, other := pair[i], pair[1-i]
 			switch rapid.SampledFrom([]string{"round", "round", "round", "round", "round", "round", "round", "round",
+				"round", "round", "round", "round", "round", "round", "round", "round",
 				"crash", "flip", "rebuilt", "lost", "said", "persisted"}).Draw(t, "event") {
 			case "crash":
 				m.step = 0
@@ -119,6 +124,7 @@ func TestNeverAnEmptyDatabaseBesideALivingOne(t *testing.T) {
 				m.lives = !m.lives
 			case "rebuilt": // from nothing: etcd and volumes are gone, while the other site lives on
 				*m = model{lives: m.lives, primary: m.primary}
+				other.step = 0 // which takes longer than a round, whose reads have deadlines
 			case "lost": // the Cluster is deleted
 				m.database = OwnNone
 				if m.data == v1alpha1.DataPresent {
@@ -145,7 +151,7 @@ func TestNeverAnEmptyDatabaseBesideALivingOne(t *testing.T) {
 					}
 				case 1:
 					m.read = OtherUnknown
-					if rapid.Bool().Draw(t, "answers") {
+					if rapid.IntRange(0, 3).Draw(t, "answers") > 0 {
 						m.read = other.answer()
 					}
 				case 2:
@@ -156,8 +162,11 @@ func TestNeverAnEmptyDatabaseBesideALivingOne(t *testing.T) {
 							t.Fatalf("an empty database beside one that is %v: own %v, read %v", other.database, m.own, m.read)
 						}
 						m.database = OwnActive
-					case Follow:
-						m.database = OwnStandby
+					case Follow: // and perhaps a crash before there is a database
+						m.data = v1alpha1.DataPresent
+						if rapid.IntRange(0, 5).Draw(t, "crashes") > 0 {
+							m.database = OwnStandby
+						}
 					default:
 						if m.database == OwnNone && m.own != OwnLost && !d.Claims(m.own == OwnClaimed) {
 							m.data = v1alpha1.DataNone
@@ -166,6 +175,11 @@ func TestNeverAnEmptyDatabaseBesideALivingOne(t *testing.T) {
 				}
 				m.step = (m.step + 1) % 3
 			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 20 {
+			world(t)
 		}
 	})
 }
