@@ -101,7 +101,8 @@ func (s *site) create(t *testing.T, ns string, change ...func(*v1alpha1.ChatPool
 	p.Spec.Domain = "example.com"
 	p.Spec.Directory.Static.Users = []v1alpha1.StaticUser{{Name: "alice"}}
 	p.Spec.Sites = []v1alpha1.Site{
-		{Name: "home", Role: v1alpha1.SitePrimary, DatabaseEndpoint: "10.1.1.11:30432"},
+		{Name: "home", Role: v1alpha1.SitePrimary, DatabaseEndpoint: "10.1.1.11:30432",
+			DatabaseService: &v1alpha1.DatabaseService{Type: corev1.ServiceTypeNodePort, NodePort: 30432}},
 		{Name: "backup", Role: v1alpha1.SiteBackup, DatabaseEndpoint: "db.backup.example.com:5432"},
 	}
 	for _, c := range change {
