@@ -33,6 +33,7 @@ type world struct {
 type mintStory struct {
 	forced     bool
 	otherLived bool
+	apart      bool // the sites could not see all of each other
 	accepted   bool
 	acceptedAt int
 }
@@ -231,6 +232,9 @@ func (w *world) check() {
 			if s.side != sideOf(epoch) && s.power && !m.accepted {
 				m.otherLived = true
 			}
+			if !m.accepted && (w.cut[s.side] || s.apiDown || s.mute || s.frozen > 0) {
+				m.apart = true
+			}
 		}
 		if n == 0 {
 			return
@@ -267,10 +271,11 @@ func sideOf(epoch int64) Side {
 	return Backup
 }
 
-// excusedBy: section 2 allows an overlap with an epoch that was forced, without a witness, while the other site lived.
+// excusedBy: section 2 allows an overlap with an epoch that was forced, without a witness, while the other site lived and
+// could not be reached.
 func (w *world) excusedBy(epoch int64) bool {
 	m := w.claims[epoch]
-	return m != nil && m.forced && m.otherLived
+	return m != nil && m.forced && m.otherLived && m.apart
 }
 
 // forced: a person had it minted in a site that could not know of a higher one.

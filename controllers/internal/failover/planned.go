@@ -54,8 +54,6 @@ func (v *view) notReadyToMove() string {
 		return v.peerName() + " does not answer"
 	case v.peerCannotTakeOver() != "":
 		return v.peerCannotTakeOver()
-	case p.Status.Epoch > v.known:
-		return v.peerName() + " knows of a higher epoch"
 	case !v.Servers.Known:
 		return "the chat servers do not answer"
 	case !db.Known:

@@ -68,7 +68,8 @@ func (v *view) unproven() string {
 }
 
 // unconfirmed says why the peer's word is no proof. It is one when the peer was read live after the claim stood, its
-// operator has beaten since, claims nothing, serves nothing, and has itself seen no higher epoch in its database.
+// operator has beaten since, serves nothing, and has itself seen its database. Of a higher epoch, or of a claim, this
+// site would have heard by the same reading.
 func (v *view) unconfirmed() string {
 	p := v.Peer
 	switch {
@@ -78,23 +79,21 @@ func (v *view) unconfirmed() string {
 		return v.peerName() + " does not answer"
 	case !p.Confirming:
 		return v.peerName() + " is to beat once more"
-	case p.Status.Epoch > v.known:
-		return v.peerName() + " knows of a higher epoch"
-	case p.Status.Claim.Epoch != 0:
-		return v.peerName() + " claims an epoch"
 	case p.Status.Role == Active:
 		return v.peerName() + " still serves"
 	case p.Status.Data == DataUnknown && !v.peerGaveUs(v.known):
 		return v.peerName() + " does not see its own database"
-	case p.Database.Newest() > v.known:
-		return v.peerName() + " holds a higher epoch"
 	}
 	return ""
 }
 
-// peerGaveUs tells whether the peer's status says that the epoch is what it gave us, by grant or by release.
+// peerGaveUs tells whether the peer's status says that the epoch is what it gave us, by grant or by release, and that its
+// servers are seen to be shut: the rest may come from a snapshot. Its database may be restarting then.
 func (v *view) peerGaveUs(epoch int64) bool {
 	p := v.Peer.Status
+	if !p.Shut {
+		return false
+	}
 	return p.Grant.Epoch == epoch || p.Released > 0 && v.Self.Mint(p.Released) == epoch
 }
 

@@ -50,7 +50,7 @@ func (v *view) followersRole() Role {
 }
 
 // keepFor is how long activated servers keep their right: for ever without a witness; with one, while two of {this
-// site, the peer, the witness} are for it. The peer's vote is its operator's life, no claim and no higher epoch.
+// site, the peer, the witness} are for it. The peer's vote is its operator's life, and no claim.
 func (v *view) keepFor() time.Duration {
 	if v.Single || !v.Spec.Witness {
 		return Forever
@@ -62,5 +62,5 @@ func (v *view) keepFor() time.Duration {
 }
 
 func (v *view) peerVotes() bool {
-	return v.alive() && v.peerClaims() == 0 && v.Peer.Status.Epoch <= v.known
+	return v.alive() && v.peerClaims() == 0
 }

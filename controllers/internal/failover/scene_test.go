@@ -41,10 +41,11 @@ func weights(parts ...map[kind]int) map[kind]int {
 
 var profiles = []profile{
 	{"planned moves and restarts", false, often, []scene{moves, coldStart, lostDatabase}},
+	{"races", false, weights(often, people), []scene{race, coldStart, powerCut}},
 	{"disasters with people", false, weights(often, people), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail}},
 	{"ruins", false, weights(often, people, ruin), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster}},
-	{"snapshots and old volumes", false, weights(often, people, archives), []scene{moves, coldStart, powerCut, liveForce, tail, history}},
-	{"with a witness", true, weights(often, people, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail}},
+	{"snapshots and old volumes", false, weights(often, people, archives), []scene{moves, coldStart, powerCut, liveForce, tail, history, amnesia}},
+	{"with a witness", true, weights(often, people, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, votes}},
 	{"everything at once", true, weights(often, people, ruin, archives, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster, history}},
 }
 
@@ -203,6 +204,57 @@ func history(r *rand.Rand) []event {
 	list = append(list, some(r, event{killPods, before.side, 0}, event{cutLink, side(r), 0}, event{cutReplication, Home, 0})...)
 	list = append(list, event{restoreSnapshot, before.side, 0}, event{idling, Home, r.IntN(60)})
 	return append(list, mended()...)
+}
+
+// race: the active site's servers start anew while its operator is not heard, and a person forces the standby: activation
+// and force meet.
+func race(r *rand.Rand) []event {
+	list := []event{{killPods, theActive, 0}}
+	if r.IntN(3) == 0 {
+		list = nil
+	}
+	list = append(list, event{flip, theStandby, 1}, event{alone, theStandby, 80}, event{alone, theStandby, 60})
+	if r.IntN(2) == 0 {
+		list = append(list, event{killPods, theActive, 0})
+	}
+	list = append(list, event{obey, theStandby, 0})
+	one, other := theActive, theStandby
+	for range 10 + r.IntN(40) {
+		if r.IntN(3) == 0 {
+			one, other = other, one
+		}
+		list = append(list, event{step, one, r.IntN(3)})
+		if r.IntN(5) == 0 {
+			list = append(list, event{pass, Home, r.IntN(3)})
+		}
+	}
+	return list
+}
+
+// amnesia: the site that took over gets its etcd back from before, and does not see its own database.
+func amnesia(r *rand.Rand) []event {
+	old, taker := Home, Backup
+	if r.IntN(2) == 0 {
+		old, taker = taker, old
+	}
+	list := []event{{takeSnapshot, taker, 0}, {powerOff, old, 0}, {flip, taker, 1}, {alone, taker, 99}, {alone, taker, 60}, {obey, taker, 0},
+		{alone, taker, 80}, {mute, taker, 0}, {restoreSnapshot, taker, 0}, {powerOn, old, 0}}
+	if r.IntN(2) == 0 {
+		list = append(list, event{alone, old, r.IntN(100)})
+	}
+	for range r.IntN(40) {
+		list = append(list, event{step, side(r), r.IntN(100)})
+	}
+	return append(list, event{idling, Home, r.IntN(40)}, event{speak, taker, 0})
+}
+
+// votes: the active site lives by the standby's vote alone, and the standby does not see it.
+func votes(r *rand.Rand) []event {
+	list := []event{{cutWitness, theActive, 0}, {cutLink, theStandby, 0}, {flip, theStandby, 1}, {idling, Home, 45 + r.IntN(30)}}
+	for range r.IntN(10) {
+		list = append(list, event{roundTrip, side(r), 0})
+	}
+	return append(append(list, event{alone, theStandby, r.IntN(100)}, event{idling, Home, r.IntN(60)}), mended()...)
 }
 
 func mended() []event {

@@ -25,10 +25,13 @@ func serve(v *view) bool {
 
 // serversUnknown keeps everything as it is while the servers of a site with data do not answer.
 func (v *view) serversUnknown() bool {
-	if v.owns() && v.known > 0 && v.held == v.known && !v.Servers.Known {
-		return v.wait("the chat servers do not answer")
+	if !v.owns() || v.known == 0 || v.held != v.known || v.Servers.Known {
+		return false
 	}
-	return false
+	if v.Status.Role == Active && v.shutLowerPeer() {
+		return true
+	}
+	return v.wait("the chat servers do not answer")
 }
 
 // reopen lets the database take writes again while its servers are still activated: they prove that nothing else has

@@ -11,6 +11,7 @@ type Status struct {
 	// not answer, Held keeps the newest epoch seen in it.
 	Data Data
 	Held int64
+	Shut bool // its chat servers answer, and none is activated
 	// Strayed: Database.Strayed was seen; or the database, now Isolated, held more than its source.
 	Strayed bool
 

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 1500, "random stories per profile")
+	runs = flag.Int("runs", 500, "random stories per profile")
 	seed = flag.Uint64("seed", 0, "first seed")
 )
 
