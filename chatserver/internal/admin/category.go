@@ -50,19 +50,7 @@ func (a *api) category(r *http.Request) (any, error) {
 }
 
 func (a *api) deleteCategory(r *http.Request) (any, error) {
-	k, err := key(r)
-	if err != nil {
-		return nil, err
-	}
-	keep, err := retain(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Categories.DeleteCategory(r.Context(), k, keep); err != nil {
-		return nil, err
-	}
-	a.Changed(r.Context())
-	return nil, nil
+	return a.remove(r, a.Categories.DeleteCategory)
 }
 
 func (a *api) categoryStatus(rec pg.CategoryRecord) adminapi.CategoryStatus {

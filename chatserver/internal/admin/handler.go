@@ -148,3 +148,20 @@ func principals(field string, list []chat.Principal) ([]chat.Principal, error) {
 	}
 	return out, nil
 }
+
+// remove answers DELETE of a category or a room.
+func (a *api) remove(r *http.Request, remove func(ctx context.Context, key string, retain bool) error) (any, error) {
+	k, err := key(r)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := retain(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := remove(r.Context(), k, keep); err != nil {
+		return nil, err
+	}
+	a.Changed(r.Context())
+	return nil, nil
+}

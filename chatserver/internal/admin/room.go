@@ -53,21 +53,7 @@ func (a *api) room(r *http.Request) (any, error) {
 	}, nil
 }
 
-func (a *api) deleteRoom(r *http.Request) (any, error) {
-	k, err := key(r)
-	if err != nil {
-		return nil, err
-	}
-	keep, err := retain(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Rooms.DeleteRoom(r.Context(), k, keep); err != nil {
-		return nil, err
-	}
-	a.Changed(r.Context())
-	return nil, nil
-}
+func (a *api) deleteRoom(r *http.Request) (any, error) { return a.remove(r, a.Rooms.DeleteRoom) }
 
 func (a *api) roomStatus(rec pg.RoomRecord) adminapi.RoomStatus {
 	return adminapi.RoomStatus{
