@@ -57,6 +57,26 @@ func TestCallsOnTheWire(t *testing.T) {
 		"DeleteRoom": {func(ctx context.Context, c *adminapi.Client) error {
 			return c.DeleteRoom(ctx, key, false)
 		}, `DELETE /v1/rooms/team%20a%2Froom-1?retain=false `},
+		"Activation": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Activation(ctx)
+			return err
+		}, `GET /v1/activation `},
+		"Activate": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Activate(ctx, adminapi.Opening{Epoch: 2, Site: "backup", Ticket: "t", Mint: true, Fork: &adminapi.Fork{Timeline: 1, LSN: 1<<32 | 0xAB}})
+			return err
+		}, `POST /v1/activation {"epoch":2,"ticket":"t","site":"backup","mint":true,"fork":{"timeline":1,"lsn":"1/AB"}}`},
+		"Deactivate": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Deactivate(ctx)
+			return err
+		}, `DELETE /v1/activation `},
+		"Quiesce": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Quiesce(ctx, 2)
+			return err
+		}, `POST /v1/quiesce {"epoch":2}`},
+		"Database": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Database(ctx)
+			return err
+		}, `GET /v1/database `},
 		"Status": {func(ctx context.Context, c *adminapi.Client) error {
 			_, err := c.Status(ctx)
 			return err

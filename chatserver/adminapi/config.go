@@ -20,6 +20,9 @@ type PoolConfig struct {
 	PlainTCP bool `json:"plainTCP"`
 	// LegacyDigest lets clients sign in that know MD5 alone, as pidgin-sipe does.
 	LegacyDigest bool `json:"legacyDigest"`
+	// Gate is for pools with two sites: a server that starts accepts no posts until its operator or an activated server
+	// of its site gives it the right to. Without it every server accepts posts in the database's newest epoch.
+	Gate bool `json:"gate,omitempty"`
 
 	Listen    Listen      `json:"listen"`
 	Files     Files       `json:"files"`

@@ -192,30 +192,30 @@ func (c *Client) Participants(ctx context.Context, room string) ([]User, error) 
 // History gives the newest n messages of a joined room, oldest first; 0 leaves the number to the server. The first
 // answer after joining ends where live delivery begins.
 func (c *Client) History(ctx context.Context, room string, n int) ([]Message, error) {
-	messages, _, err := c.history(ctx, room, func(e, uri string) []byte { return xccos.Last(e, uri, n) })
-	return messages, err
+	page, err := c.history(ctx, room, func(e, uri string) []byte { return xccos.Last(e, uri, n) })
+	return page.Messages, err
 }
 
-// HistoryAfter gives at most n messages of a joined room that come after a position, oldest first, and whether there are more.
-func (c *Client) HistoryAfter(ctx context.Context, room string, after chat.Position, n int) (messages []Message, more bool, err error) {
+// HistoryAfter gives at most n messages of a joined room that come after a position.
+func (c *Client) HistoryAfter(ctx context.Context, room string, after chat.Position, n int) (Page, error) {
 	return c.history(ctx, room, func(e, uri string) []byte { return xccos.After(e, uri, after, n) })
 }
 
-func (c *Client) history(ctx context.Context, room string, build func(envelope, uri string) []byte) ([]Message, bool, error) {
+func (c *Client) history(ctx context.Context, room string, build func(envelope, uri string) []byte) (Page, error) {
 	uri, name, err := c.resolve(ctx, room)
 	if err != nil {
-		return nil, false, err
+		return Page{}, err
 	}
 	reply, err := c.command(ctx, fmt.Sprintf("history of %q", name), uri, func(e string) []byte { return build(e, uri) })
 	if err != nil {
-		return nil, false, err
+		return Page{}, err
 	}
-	list, more := c.core.messagesOf(uri, reply)
-	out := make([]Message, len(list))
-	for i, m := range list {
-		out[i] = Message{Message: m, RoomURI: uri}
+	list := c.core.messagesOf(uri, reply)
+	page := Page{Messages: make([]Message, len(list.messages)), More: list.more, Forked: list.forked, Fork: list.fork}
+	for i, m := range list.messages {
+		page.Messages[i] = Message{Message: m, RoomURI: uri}
 	}
-	return out, more, nil
+	return page, nil
 }
 
 // Post writes to a joined room and waits until the pool has stored the message, however often it must be sent for that.

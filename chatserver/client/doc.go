@@ -7,6 +7,9 @@
 //     connections, moves to other servers and slow reading. A live message that is not the next one is held back until
 //     the messages before it have been fetched. Only if the server's history does not have them either, after several
 //     tries, they are given up, and Message.Missing says how many.
+//   - When the pool lost messages in a failover that were delivered already, event Forked says which, before the first message
+//     of the new epoch. Messages go on in order from the fork, each once; what comes of the overtaken epoch after that, from a
+//     server that does not know better, is dropped.
 //   - A post whose outcome is not known (503, no answer, connection lost) is sent again as the same document, with the
 //     same envelope id, time stamp, text and endpoint, until it is acknowledged, refused for good or its context
 //     ends. The server recognises it, so it is stored once. The same goes for commands.

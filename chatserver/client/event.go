@@ -6,7 +6,7 @@ import (
 	"chatpool.dev/chatserver/chat"
 )
 
-// Event is what Events delivers: Message, Entered, Left, Kicked, Disconnected or Reconnected.
+// Event is what Events delivers: Message, Forked, Entered, Left, Kicked, Disconnected or Reconnected.
 type Event interface{ event() }
 
 // Message is a post in a joined room, the user's own included.
@@ -16,6 +16,24 @@ type Message struct {
 	RoomURI string
 	// Missing is how many positions before this message the server could not give: 0 unless it broke its promise.
 	Missing int64
+}
+
+// Forked tells that the pool lost messages of a joined room in a failover: those after Fork, up to Had, were delivered and are
+// not in the room any more. Messages go on after Fork, in a higher epoch. What is recovered comes as new messages, of the
+// original author, at new positions.
+type Forked struct {
+	RoomURI string
+	Fork    chat.Position
+	Had     chat.Position
+}
+
+// Page is a part of a room's history.
+type Page struct {
+	Messages []Message // oldest first
+	More     bool      // there are more after them
+	// Forked: the room does not have the position that was asked from. The messages come after Fork.
+	Forked bool
+	Fork   chat.Position
 }
 
 // Entered tells that somebody is in a room now.
@@ -51,6 +69,7 @@ type Reconnected struct {
 }
 
 func (Message) event()      {}
+func (Forked) event()       {}
 func (Entered) event()      {}
 func (Left) event()         {}
 func (Kicked) event()       {}

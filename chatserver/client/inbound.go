@@ -97,22 +97,36 @@ func (c *core) went(uri string, u User) {
 	c.emit(Left{uri, u})
 }
 
-// messagesOf reads a page of history, oldest first, and whether there is more.
-func (c *core) messagesOf(uri string, reply *xccos.Reply) (messages []chat.Message, more bool) {
+// page is a part of a room's history, oldest first.
+type page struct {
+	messages []chat.Message
+	more     bool
+	forked   bool
+	fork     chat.Position // what they come after, if that is not what was asked for
+}
+
+// messagesOf reads a page of history.
+func (c *core) messagesOf(uri string, reply *xccos.Reply) page {
+	var p page
 	_, id, _ := chat.ParseRoomURI(uri)
 	for _, room := range reply.Data.Rooms {
-		more = more || strings.EqualFold(room.More, "true")
+		p.more = p.more || strings.EqualFold(room.More, "true")
+		if fork, err := position(room.Fork); err == nil {
+			p.forked, p.fork = true, fork
+		} else if room.Fork != "" {
+			c.o.Log.Warn("the fork of a history is not understood", "room", uri, "err", err)
+		}
 		for i := range room.Messages {
 			m, err := messageOf(id, &room.Messages[i])
 			if err != nil {
 				c.o.Log.Warn("a message of the history is not understood", "room", uri, "err", err)
 				continue
 			}
-			messages = append(messages, m)
+			p.messages = append(p.messages, m)
 		}
 	}
-	slices.SortStableFunc(messages, byPosition)
-	return messages, more
+	slices.SortStableFunc(p.messages, byPosition)
+	return p
 }
 
 func messageOf(id chat.ID, x *xccos.Message) (chat.Message, error) {

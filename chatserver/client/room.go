@@ -165,10 +165,13 @@ func (c *core) fetch(r *room) {
 		if err != nil {
 			c.o.Log.Warn("missed messages not fetched", "room", r.URI, "err", err)
 		} else {
-			messages, _ := c.messagesOf(r.URI, reply)
-			c.deliver(r, r.sequence.page(messages))
+			p := c.messagesOf(r.URI, reply)
+			if p.forked && r.sequence.fork(before, p.fork) {
+				c.emit(Forked{RoomURI: r.URI, Fork: p.fork, Had: before})
+			}
+			c.deliver(r, r.sequence.page(p.messages))
 		}
-		c.fetched(r, r.sequence.last > before)
+		c.fetched(r, r.sequence.last != before)
 	}
 	c.add(o)
 }

@@ -16,6 +16,8 @@ type sequence struct {
 	last    chat.Position
 	seen    chat.Position // the highest position known to exist
 	held    []chat.Message
+	// lost is the end of the newest epoch that was overtaken: what of it is after the fork is not taken any more.
+	lost chat.Position
 }
 
 // delivery is a message to hand out, and how many positions before it are missing.
@@ -30,7 +32,9 @@ func (s *sequence) start(after, head chat.Position, logged bool) []delivery {
 	if !s.started {
 		s.started, s.last = true, after
 	}
-	s.seen = max(s.seen, head)
+	if head > s.lost {
+		s.seen = max(s.seen, head)
+	}
 	if !logged { // what was posted meanwhile is nowhere
 		s.last = max(s.last, head)
 	}
@@ -39,7 +43,7 @@ func (s *sequence) start(after, head chat.Position, logged bool) []delivery {
 
 // live takes a message that came by itself.
 func (s *sequence) live(m chat.Message) []delivery {
-	if s.started && m.Pos <= s.last {
+	if s.started && m.Pos <= max(s.last, s.lost) {
 		return nil
 	}
 	s.seen = max(s.seen, m.Pos)
@@ -54,11 +58,26 @@ func (s *sequence) live(m chat.Message) []delivery {
 func (s *sequence) page(messages []chat.Message) []delivery {
 	var out []delivery
 	for _, m := range messages {
-		if m.Pos > s.last {
+		if m.Pos > max(s.last, s.lost) {
 			out = append(out, s.deliver(m))
 		}
 	}
 	return append(out, s.drain()...)
+}
+
+// fork takes the server's word that of the epoch of a position, which all was delivered up to, the room has nothing after
+// the fork. It tells whether that is so.
+func (s *sequence) fork(from, fork chat.Position) bool {
+	if s.last != from || fork >= from {
+		return false
+	}
+	s.last, s.seen = fork, fork
+	s.lost = chat.At(from.Epoch(), chat.MaxSeq)
+	s.held = slices.DeleteFunc(s.held, func(m chat.Message) bool { return m.Pos <= s.lost })
+	for _, m := range s.held {
+		s.seen = max(s.seen, m.Pos)
+	}
+	return true
 }
 
 // behind tells whether messages must be fetched.

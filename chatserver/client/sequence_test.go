@@ -102,6 +102,35 @@ func TestSequenceWithoutHistoryDeliversWhatComes(t *testing.T) {
 	}
 }
 
+func TestSequenceAfterAFork(t *testing.T) {
+	var s sequence
+	s.start(chat.At(1, 4), chat.At(1, 4), true)
+	for seq := int64(5); seq <= 9; seq++ {
+		s.live(at(1, seq))
+	}
+	s.live(at(1, 12)) // held: 10 and 11 are missing
+	s.live(at(2, 8))  // of the epoch that overtook
+	if s.fork(chat.At(1, 8), chat.At(1, 6)) || s.fork(chat.At(1, 9), chat.At(1, 9)) {
+		t.Fatal("took a fork that says nothing about what was delivered")
+	}
+	if !s.fork(chat.At(1, 9), chat.At(1, 6)) || !s.behind() {
+		t.Fatalf("the fork is not taken, or nothing is to be fetched: %+v", s)
+	}
+	if got := s.page([]chat.Message{at(2, 7)}); !cmp.Equal([]string{"2/7", "2/8"}, positions(got)) || got[0].missing != 0 {
+		t.Errorf("delivered %v, missing %d", positions(got), got[0].missing)
+	}
+	// A server that does not know better.
+	if got := append(s.live(at(1, 10)), s.page([]chat.Message{at(1, 7), at(1, 13)})...); got != nil {
+		t.Errorf("delivered %v of the overtaken epoch", positions(got))
+	}
+	if s.start(0, chat.At(1, 13), true); s.behind() {
+		t.Error("behind a head of the overtaken epoch")
+	}
+	if got := s.live(at(2, 9)); !cmp.Equal([]string{"2/9"}, positions(got)) {
+		t.Errorf("delivered %v", positions(got))
+	}
+}
+
 // Whatever order and holes the live messages have, with pages in between, everything comes once and in order.
 func TestSequenceProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

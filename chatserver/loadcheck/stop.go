@@ -112,12 +112,12 @@ func (h *historian) read(ctx context.Context) error {
 	for i := range h.run.rooms {
 		room := &h.run.rooms[i]
 		for more := true; more; {
-			var page []client.Message
-			var err error
-			if page, more, err = h.client.HistoryAfter(ctx, room.URI, h.last[i], pageSize); err != nil {
+			p, err := h.client.HistoryAfter(ctx, room.URI, h.last[i], pageSize)
+			if err != nil {
 				return err
 			}
-			if more && len(page) == 0 {
+			page := p.Messages
+			if more = p.More; more && len(page) == 0 {
 				return fmt.Errorf("room %q: the server says that there is more after %s, but gives nothing", room.Name, h.last[i])
 			}
 			for k := range page {

@@ -131,6 +131,29 @@ func (p *Pool) NewEpoch(room string) {
 	p.room(room).epoch++
 }
 
+// Overtake moves the room on to the next epoch as a failover does that loses all messages but the first n.
+func (p *Pool) Overtake(room string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.room(room)
+	for key, pos := range r.keys {
+		if pos.Seq() > int64(n) {
+			delete(r.keys, key)
+		}
+	}
+	r.messages = slices.Clone(r.messages[:n])
+	r.epoch++
+}
+
+// CutAll cuts the connections of all sessions.
+func (p *Pool) CutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.sessions {
+		_ = s.conn.Close()
+	}
+}
+
 // Hide leaves a message out of the history, as a broken server would.
 func (p *Pool) Hide(room string, pos chat.Position) {
 	p.mu.Lock()

@@ -167,8 +167,9 @@ func (s *session) history(q *request) (int, string) {
 		return 409, `<error text="not joined"/>`
 	}
 	visible := slices.DeleteFunc(slices.Clone(r.messages), func(m chat.Message) bool { return r.hidden[m.Pos] })
-	more := false
+	more, fork := false, ""
 	if after := q.Command.Data.Query.After; after != nil {
+		fork = r.fork(chat.Position(after.Position))
 		visible = slices.DeleteFunc(visible, func(m chat.Message) bool { return int64(m.Pos) <= after.Position })
 		if n := min(after.Count, s.pool.PageSize); len(visible) > n {
 			visible, more = visible[:n], true
@@ -181,12 +182,26 @@ func (s *session) history(q *request) (int, string) {
 		visible = visible[max(0, len(visible)-n):]
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<chanib uri="%s" more="%t">`, r.URI, more)
+	fmt.Fprintf(&b, `<chanib uri="%s" more="%t"%s>`, r.URI, more, fork)
 	for _, m := range visible {
 		b.WriteString(messageElement("msg", r, m))
 	}
 	b.WriteString("</chanib>")
 	return 200, b.String()
+}
+
+// fork is the attribute that tells somebody who has seen up to a position of an overtaken epoch where he is, or "".
+func (r *Room) fork(after chat.Position) string {
+	var newest chat.Position
+	for _, m := range r.messages {
+		if m.Pos <= after {
+			newest = m.Pos
+		}
+	}
+	if after.Epoch() >= r.epoch || newest == after {
+		return ""
+	}
+	return fmt.Sprintf(` fork="%d"`, int64(newest))
 }
 
 // search gives the rooms in documents of two.

@@ -16,7 +16,6 @@ import (
 	"chatpool.dev/chatserver/internal/config"
 	"chatpool.dev/chatserver/internal/obs"
 	"chatpool.dev/chatserver/internal/server"
-	"chatpool.dev/chatserver/internal/store/pg"
 )
 
 // version is set by the build.
@@ -63,7 +62,7 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		return pg.Migrate(ctx, server.Source(live.Current()).Config, log)
+		return server.Migrate(ctx, live.Current(), log)
 	case "version":
 		fmt.Println(version)
 		return nil

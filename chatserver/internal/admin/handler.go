@@ -29,6 +29,14 @@ type Rooms interface {
 	DeleteRoom(ctx context.Context, key string, retain bool) error
 }
 
+// Activations is the server's right to accept posts, in a pool with two sites.
+type Activations interface {
+	Activation() adminapi.Activation
+	Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activation, error)
+	Deactivate() adminapi.Activation
+	Quiesce(ctx context.Context, epoch int64) (adminapi.Activation, error)
+}
+
 // Options are what the API works with.
 type Options struct {
 	Domain     string // SIP domain of the pool
@@ -38,7 +46,10 @@ type Options struct {
 	// Changed is told after each change, before it is answered.
 	Changed func(context.Context)
 	Status  func(context.Context) adminapi.Status
-	Log     *slog.Logger
+	// Activations is nil in a pool with one site.
+	Activations Activations
+	Database    func(context.Context) adminapi.DatabaseState
+	Log         *slog.Logger
 }
 
 // requestTime bounds what a request waits for.
@@ -57,6 +68,11 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("GET /v1/rooms/{key}", a.serve(a.room))
 	mux.HandleFunc("DELETE /v1/rooms/{key}", a.serve(a.deleteRoom))
 	mux.HandleFunc("GET /v1/status", a.serve(func(r *http.Request) (any, error) { return a.Status(r.Context()), nil }))
+	mux.HandleFunc("GET /v1/activation", a.serve(a.activation))
+	mux.HandleFunc("POST /v1/activation", a.serve(a.activate))
+	mux.HandleFunc("DELETE /v1/activation", a.serve(a.deactivate))
+	mux.HandleFunc("POST /v1/quiesce", a.serve(a.quiesce))
+	mux.HandleFunc("GET /v1/database", a.serve(a.database))
 	mux.HandleFunc("/", a.serve(func(r *http.Request) (any, error) {
 		return nil, chat.Errorf(chat.NotFound, "%s %s: no such call", r.Method, r.URL.Path)
 	}))

@@ -91,6 +91,12 @@ func (n *session) follow() error {
 				Event: "kicked", Room: e.RoomURI, Name: n.name(e.RoomURI), Error: e.Reason,
 				line: n.printer.paint(yellow, fmt.Sprintf("-- you are out of %s: %s", clean(n.name(e.RoomURI)), clean(e.Reason))),
 			})
+		case client.Forked:
+			n.printer.print(event{
+				Event: "forked", Room: e.RoomURI, Name: n.name(e.RoomURI),
+				line: n.printer.paint(yellow, fmt.Sprintf("-- a failover lost what %s had after message %s, up to %s; what is saved of it comes again",
+					clean(n.name(e.RoomURI)), e.Fork, e.Had)),
+			})
 		case client.Disconnected:
 			if e.Final {
 				return fmt.Errorf("the server refuses to take this user back: %w", e.Err)

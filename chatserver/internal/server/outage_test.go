@@ -101,10 +101,10 @@ func TestFrozenMirrorHoldsBackWhatItHasNot(t *testing.T) {
 			t.Errorf("%s got (-want +got):\n%s", name, diff)
 		}
 	}
-	history, _, err := bob.HistoryAfter(p.context(), room.URI, 0, 10)
+	page, err := bob.HistoryAfter(p.context(), room.URI, 0, 10)
 	p.check(err)
 	var positions []int64
-	for _, m := range history {
+	for _, m := range page.Messages {
 		positions = append(positions, m.Pos.Seq())
 	}
 	if diff := cmp.Diff([]int64{1, 2}, positions); diff != "" {

@@ -48,6 +48,9 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	g.Go(func() error { return s.store.Run(ctx) })
 	g.Go(func() error { return s.hub.Run(ctx) })
+	if s.gate != nil {
+		g.Go(func() error { return s.gate.Run(ctx) })
+	}
 	g.Go(func() error { return s.directory.Run(ctx) })
 	g.Go(func() error { return s.live.Run(ctx) })
 	g.Go(func() error { return s.awaitSchema(ctx) })
@@ -69,6 +72,10 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 		})
 	}
 	if l := s.listeners.admin; l != nil {
+		var activations admin.Activations
+		if s.gate != nil {
+			activations = s.gate
+		}
 		handler := admin.Handler(admin.Options{
 			Domain: s.live.Current().Domain, Categories: s.store, Rooms: s.store, Groups: s.directory.Groups,
 			Changed: func(ctx context.Context) {
@@ -76,7 +83,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 					s.hub.Hint(pg.Hint{Kind: pg.HintCatalog}) // later, then
 				}
 			},
-			Status: s.status, Log: s.Log,
+			Status: s.status, Activations: activations, Database: s.database, Log: s.Log,
 		})
 		g.Go(func() error { return s.identity.Watch(ctx, renewEvery, s.Log) })
 		g.Go(func() error {

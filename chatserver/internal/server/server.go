@@ -24,6 +24,7 @@ import (
 	"chatpool.dev/chatserver/internal/admin"
 	"chatpool.dev/chatserver/internal/config"
 	"chatpool.dev/chatserver/internal/directory"
+	"chatpool.dev/chatserver/internal/gate"
 	"chatpool.dev/chatserver/internal/hub"
 	"chatpool.dev/chatserver/internal/obs"
 	"chatpool.dev/chatserver/internal/session"
@@ -48,6 +49,7 @@ type Server struct {
 	registry  *prometheus.Registry
 	directory *directory.Directory
 	store     *pg.Store
+	gate      *gate.Gate // nil in a pool with one site
 	hub       *hub.Hub
 	sessions  *session.Server
 	edge      *sipedge.Server
@@ -116,6 +118,14 @@ func (s *Server) build(c *adminapi.PoolConfig) error {
 	})
 	s.store.OnCommit(s.hub.Committed)
 	s.store.OnHint(s.hub.Hint)
+	if c.Gate {
+		s.gate = gate.New(gate.Options{
+			Database: s.store, Site: c.Site, Pod: s.Pod, Log: s.Log, Registry: s.registry,
+			// Epoch and catalog go together, and posts of others may have been overtaken.
+			Changed: func() { s.hub.Hint(pg.Hint{Kind: pg.HintAll}) },
+		})
+		s.store.Obey(s.gate)
+	}
 	s.sessions = session.New(session.Options{
 		Name: s.Pod, Config: s.live.Current, Directory: s.directory, Hub: s.hub, History: s.store, Endpoints: s.store,
 		Encoder: encoder, Log: s.Log, Registry: s.registry,

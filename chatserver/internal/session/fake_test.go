@@ -125,6 +125,17 @@ func (s *fakeStore) Heads(_ context.Context, rooms []chat.ID) (map[chat.ID]chat.
 	return heads, nil
 }
 
+func (s *fakeStore) Resume(ctx context.Context, room chat.ID, after chat.Position, limit int) (pg.Page, error) {
+	if after.Epoch() == overtaken {
+		return pg.Page{Forked: true, Fork: chat.At(1, 2)}, nil
+	}
+	messages, err := s.After(ctx, room, after, limit)
+	return pg.Page{Messages: messages}, err
+}
+
+// overtaken is an epoch that every position is told to be beyond the fork of.
+const overtaken = 5
+
 func (s *fakeStore) After(_ context.Context, room chat.ID, after chat.Position, limit int) ([]chat.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

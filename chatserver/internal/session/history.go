@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
 	"chatpool.dev/chatserver/internal/wire"
 )
 
@@ -39,15 +40,20 @@ func (n *session) history(ctx context.Context, c wire.Command, q wire.History) {
 
 // after answers with messages after a position. A category without history keeps none for users.
 func (n *session) after(ctx context.Context, c wire.Command, q wire.History, kept bool, count int) error {
-	var messages []chat.Message
+	var page pg.Page
 	if kept {
 		var err error
-		if messages, err = n.server.History.After(ctx, q.Room, q.After, count+1); err != nil {
+		if page, err = n.server.History.Resume(ctx, q.Room, q.After, count+1); err != nil {
 			return err
 		}
 	}
+	messages := page.Messages
+	var fork *chat.Position
+	if page.Forked {
+		fork = &page.Fork
+	}
 	more := len(messages) > count
-	doc, _ := n.server.Encoder.History(c.Ref, q.Room, messages[:min(count, len(messages))], more)
+	doc, _ := n.server.Encoder.History(c.Ref, q.Room, messages[:min(count, len(messages))], more, fork)
 	n.send(doc)
 	return nil
 }

@@ -29,7 +29,7 @@ type Directory interface {
 // History is where messages are read and written.
 type History interface {
 	Post(d chat.Draft, version int64, keep bool, done func(pg.PostResult))
-	After(ctx context.Context, room chat.ID, after chat.Position, limit int) ([]chat.Message, error)
+	Resume(ctx context.Context, room chat.ID, after chat.Position, limit int) (pg.Page, error)
 	Last(ctx context.Context, room chat.ID, upTo chat.Position, n int) ([]chat.Message, error)
 }
 

@@ -34,6 +34,8 @@ func TestSessionFromLookupToPart(t *testing.T) {
 		p.expect(`<grpchat.*author="sip:alice@x.test".*<chat>new</chat>`)
 		p.ok(cmd("bccontext", chanib(deskID)+`<bcq><after chatId="1099511627776" cnt="1"/></bcq>`))
 		p.expect(`rpl:bccontext.*more="true".*<chat>old</chat>`)
+		p.ok(cmd("bccontext", chanib(deskID)+fmt.Sprintf(`<bcq><after chatId="%d" cnt="1"/></bcq>`, chat.At(overtaken, 9))))
+		p.expect(`rpl:bccontext.*fork="1099511627778"`)
 		p.ok(cmd("getinv", `<inv inviteId="1" domain="x.test"/>`))
 		p.expect(`rpl:getinv.*200`)
 		p.ok(cmd("part", chanib(deskID)))

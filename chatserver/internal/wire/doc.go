@@ -16,6 +16,9 @@
 //   - Attribute chatId of grpchat and msg is the message's chat.Position, in decimal.
 //   - cmd:bccontext has, besides <last cnt="25"/>, the query <after chatId="P" cnt="200"/>: messages after position P. Both
 //     answer oldest first. An after reply whose chanib has attribute more="true" did not hold all: ask again after its last.
+//   - The chanib of an after reply has attribute fork="P" when the position that was asked from is of an overtaken epoch and the
+//     room does not have it: P is the newest position before it that the room has, and the messages are those after P.
+//     What the asker has between the two was lost in a failover. What of it is recovered later comes as new messages.
 //   - The chanib of rpl:join and rpl:bjoin has attribute lastChatId, the room's head at the join: live messages are those after it.
 //   - Outcomes besides 200 SUCCESS_OK: see CodeOf. The reason for people is in <data><error text="..."/></data>.
 //   - ntc:kick with <data><chanib uri="..."/></data> tells a participant that he lost the right to be in the room.

@@ -96,7 +96,7 @@ var (
 func TestEncodeGolden(t *testing.T) {
 	e := NewEncoder("example.test", 1000)
 	one := func(doc []byte) [][]byte { return [][]byte{doc} }
-	history, n := e.History(to, bridge, []chat.Message{hello, loud}, true)
+	history, n := e.History(to, bridge, []chat.Message{hello, loud}, true, nil)
 	if n != 2 {
 		t.Errorf("%d messages", n)
 	}
@@ -123,6 +123,7 @@ func TestEncodeGolden(t *testing.T) {
 		{"ntc-kick", one(e.Kicked(bridge))},
 		{"grpchat", one(e.Delivery(&hello))},
 		{"grpchat-alert", one(e.Delivery(&loud))},
+		{"bccontext-fork", one(forked(e, chat.At(1, 5)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b strings.Builder
@@ -133,6 +134,12 @@ func TestEncodeGolden(t *testing.T) {
 			golden(t, "testdata/encode/"+c.name+".xml", b.String())
 		})
 	}
+}
+
+// forked is an answer to somebody who asked from beyond a fork, after which there is nothing yet.
+func forked(e *Encoder, fork chat.Position) []byte {
+	doc, _ := e.History(to, bridge, nil, false, &fork)
+	return doc
 }
 
 func wellFormed(t testing.TB, doc []byte) {

@@ -43,8 +43,9 @@ func (e *Encoder) appendMessages(messages []chat.Message) (b []byte, ends []int)
 }
 
 // History answers a bccontext query After: as many of the messages (ascending) as fit, from the first on and at least one;
-// n tells how many. more says that there are further ones in the store; if not all fit it is true on the wire by itself.
-func (e *Encoder) History(to Ref, room chat.ID, messages []chat.Message, more bool) (doc []byte, n int) {
+// n tells how many. more says that there are further ones in the store; if not all fit it is true on the wire by itself. fork is
+// not nil for somebody who asked from beyond it.
+func (e *Encoder) History(to Ref, room chat.ID, messages []chat.Message, more bool, fork *chat.Position) (doc []byte, n int) {
 	var b []byte
 	for n < len(messages) {
 		before := len(b)
@@ -55,7 +56,7 @@ func (e *Encoder) History(to Ref, room chat.ID, messages []chat.Message, more bo
 		}
 		n++
 	}
-	return e.history(to, room, b, more || n < len(messages)), n
+	return e.history(to, room, b, more || n < len(messages), fork), n
 }
 
 // Recent answers a bccontext query for the last messages (ascending): when they do not fit, the oldest are left out.
@@ -68,13 +69,16 @@ func (e *Encoder) Recent(to Ref, room chat.ID, messages []chat.Message) []byte {
 		}
 		from = end
 	}
-	return e.history(to, room, b[from:], false)
+	return e.history(to, room, b[from:], false, nil)
 }
 
-func (e *Encoder) history(to Ref, room chat.ID, messages []byte, more bool) []byte {
+func (e *Encoder) history(to Ref, room chat.ID, messages []byte, more bool, fork *chat.Position) []byte {
 	b := appendAttr([]byte("<chanib"), "uri", chat.RoomURI(e.domain, room))
 	if more {
 		b = append(b, ` more="true"`...)
+	}
+	if fork != nil {
+		b = appendNumber(b, "fork", int64(*fork))
 	}
 	b = append(append(append(b, '>'), messages...), "</chanib>"...)
 	return e.reply(to, "bccontext", OK, b, false)

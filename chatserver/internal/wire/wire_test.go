@@ -192,7 +192,7 @@ func TestHistoryIsCutToADocument(t *testing.T) {
 	}
 	got := 0
 	for rest, more := messages, true; more; {
-		doc, n := e.History(to, bridge, rest, false)
+		doc, n := e.History(to, bridge, rest, false, nil)
 		p := readPage(t, doc)
 		if n != len(p.Rpl.Data.Chanib[0].Msg) || n == 0 {
 			t.Fatalf("%d messages, not %d", len(p.Rpl.Data.Chanib[0].Msg), n)
@@ -214,7 +214,7 @@ func TestHistoryIsCutToADocument(t *testing.T) {
 	if n := len(recent.Msg); n == 0 || n == 100 || recent.Msg[n-1].ChatID != 100 || recent.Msg[0].ChatID != int64(101-n) || recent.More {
 		t.Errorf("the last messages are %d, more=%v", n, recent.More)
 	}
-	if doc, n := e.History(to, bridge, nil, false); n != 0 || len(readPage(t, doc).Rpl.Data.Chanib) != 1 {
+	if doc, n := e.History(to, bridge, nil, false, nil); n != 0 || len(readPage(t, doc).Rpl.Data.Chanib) != 1 {
 		t.Error("no messages: no chanib")
 	}
 }
@@ -229,7 +229,7 @@ func TestLargestPost(t *testing.T) {
 		if d := e.Delivery(&m); len(d) > MaxDocument {
 			t.Errorf("%s: the delivery has %d bytes", name, len(d))
 		}
-		doc, n := e.History(to, bridge, []chat.Message{m, m}, false)
+		doc, n := e.History(to, bridge, []chat.Message{m, m}, false, nil)
 		if p := readPage(t, doc); n != 1 || p.Rpl.Data.Chanib[0].Msg[0].Chat != text {
 			t.Errorf("%s: the history has %d", name, n)
 		}

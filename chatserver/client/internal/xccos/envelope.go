@@ -58,7 +58,8 @@ type ChanID struct {
 }
 
 // Room is what a document says about a room. Last (attribute lastChatId) is the position of the newest message at the
-// time of the join, More (attribute more) that the history goes on after the last message given.
+// time of the join, More (attribute more) that the history goes on after the last message given, Fork (attribute fork) the
+// position that the messages come after, when it is before the one that was asked from.
 type Room struct {
 	URI         string     `xml:"uri,attr"`
 	Name        string     `xml:"name,attr"`
@@ -68,6 +69,7 @@ type Room struct {
 	Disabled    string     `xml:"disabled,attr"`
 	Last        string     `xml:"lastChatId,attr"`
 	More        string     `xml:"more,attr"`
+	Fork        string     `xml:"fork,attr"`
 	Roles       []Role     `xml:"aib"`
 	Info        []Property `xml:"info"`
 	Properties  []Property `xml:"prop"`

@@ -22,8 +22,11 @@ var (
 	advanceRooms string
 )
 
-// moment asks for the pool's epoch and the time. One clock for all pods: the database's.
-const moment = `SELECT (SELECT max(epoch) FROM epoch), clock_timestamp()`
+// moment asks for the pool's epoch, the newest epoch that is closed, and the time. One clock for all pods: the database's.
+const (
+	moment      = `SELECT (SELECT max(epoch) FROM epoch), 0::bigint, clock_timestamp()`
+	gatedMoment = `SELECT (SELECT max(epoch) FROM epoch), (SELECT closed FROM gate), clock_timestamp()`
+)
 
 // settle stores a batch and gives each post its result. What fails before COMMIT is tried again: on another connection
 // for a short time when the server is gone, without the rooms that others hold when a lock is not given, and in
@@ -57,6 +60,10 @@ func (s *Store) settle(batch []*post) []PostResult {
 
 // attempt is one transaction. An error means that nothing is stored.
 func (s *Store) attempt(batch []*post, skip bool) ([]PostResult, error) {
+	right, err := s.enter()
+	if err != nil {
+		return all(batch, err), nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), prepareTimeout)
 	defer cancel()
 	pooled, err := s.pool.Acquire(ctx)
@@ -65,10 +72,14 @@ func (s *Store) attempt(batch []*post, skip bool) ([]PostResult, error) {
 	}
 	defer pooled.Release() // drops the connection if the transaction is still open
 	conn := pooled.Conn()
-	o, err := observe(ctx, conn, batch, skip)
+	o, err := observe(ctx, conn, right, batch, skip)
 	if err != nil {
 		rollback(ctx, conn)
 		return nil, err
+	}
+	if err := right.check(o.epoch, o.closed); err != nil {
+		rollback(ctx, conn)
+		return all(batch, err), nil
 	}
 	p := decide(batch, o)
 	if len(p.insert) == 0 && !p.proves {
@@ -85,6 +96,9 @@ func (s *Store) attempt(batch []*post, skip bool) ([]PostResult, error) {
 		rollback(ctx, conn)
 		return nil, err
 	}
+	if err := right.holds(); err != nil {
+		return p.doubted(err), nil // stored, but maybe by one who had no right to any more
+	}
 	return p.results, nil
 }
 
@@ -96,7 +110,7 @@ func rollback(ctx context.Context, conn *pgx.Conn) {
 }
 
 // observe begins the transaction, locks the batch's rooms and reads what there is to know.
-func observe(ctx context.Context, conn *pgx.Conn, batch []*post, skip bool) (observed, error) {
+func observe(ctx context.Context, conn *pgx.Conn, right entry, batch []*post, skip bool) (observed, error) {
 	o := observed{rooms: map[[16]byte]roomRow{}, duplicates: map[int]duplicate{}, skipped: skip}
 	lock := lockRooms
 	if skip {
@@ -104,7 +118,13 @@ func observe(ctx context.Context, conn *pgx.Conn, batch []*post, skip bool) (obs
 	}
 	k := keysOf(batch)
 	b := &pgx.Batch{}
-	b.Queue("begin")
+	for _, st := range right.begin() {
+		b.Queue(st.sql, st.args...)
+	}
+	now := moment
+	if right.gate != nil {
+		now = gatedMoment
+	}
 	b.Queue(lock, k.distinct).Query(func(rows pgx.Rows) error {
 		var r roomRow
 		_, err := pgx.ForEachRow(rows, []any{&r.room, &r.epoch, &r.seq, &r.version}, func() error {
@@ -113,7 +133,7 @@ func observe(ctx context.Context, conn *pgx.Conn, batch []*post, skip bool) (obs
 		})
 		return err
 	})
-	b.Queue(moment).QueryRow(func(row pgx.Row) error { return row.Scan(&o.epoch, &o.now) })
+	b.Queue(now).QueryRow(func(row pgx.Row) error { return row.Scan(&o.epoch, &o.closed, &o.now) })
 	b.Queue(findDuplicates, k.rooms, k.authors, k.endpoints, k.envelopes, k.hashes).Query(func(rows pgx.Rows) error {
 		var d duplicate
 		var n, epoch, seq int64

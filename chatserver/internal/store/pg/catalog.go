@@ -14,7 +14,8 @@ type Changes struct {
 	Categories                      []chat.Category
 	Rooms                           []chat.Room // with the lists as they count: without principals that the category does not cover
 	RemovedCategories, RemovedRooms []chat.ID
-	// Full: this is everything; forget what is not in it. So it is for revision 0 and after the database went back.
+	// Full: this is everything; forget what is not in it. So it is for revision 0, after the database went back and in
+	// a new epoch.
 	Full bool
 }
 
@@ -39,7 +40,7 @@ func changesSince(ctx context.Context, tx pgx.Tx, since int64) (Changes, error) 
 	if err := tx.QueryRow(ctx, `SELECT revision FROM catalog`).Scan(&c.Revision); err != nil {
 		return c, err
 	}
-	if since > c.Revision {
+	if since > c.Revision || !sameLine(since, c.Revision) {
 		since = 0
 	}
 	c.Full = since == 0
@@ -103,12 +104,11 @@ func (s *Store) changing(ctx context.Context, f func(context.Context, *pgx.Conn,
 	}
 	defer pooled.Release()
 	conn := pooled.Conn()
-	if _, err := conn.Exec(ctx, "begin"); err != nil {
-		return err
-	}
 	var revision int64
-	err = conn.QueryRow(ctx, `SELECT revision + 1 FROM catalog FOR UPDATE`).Scan(&revision)
 	changed := false
+	if err = s.pass(ctx, conn); err == nil {
+		err = conn.QueryRow(ctx, `SELECT revision + 1 FROM catalog FOR UPDATE`).Scan(&revision)
+	}
 	if err == nil {
 		changed, err = f(ctx, conn, revision)
 	}

@@ -12,15 +12,18 @@ import (
 )
 
 // secureDial makes a connection notice, within deadPeer, that the other machine is gone, also while it waits for the
-// answer to a COMMIT, and refuses servers that do not take writes: a demoted primary, a mirror.
-func secureDial(c *pgx.ConnConfig) {
+// answer to a COMMIT. Unless it may be one that is only read, it refuses servers that do not take writes: a demoted
+// primary, a mirror.
+func secureDial(c *pgx.ConnConfig, readOnly bool) {
 	d := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: deadPeer / 3, Interval: deadPeer / 5, Count: 3},
 		Control:         userTimeout,
 	}
 	c.DialFunc = d.DialContext
 	c.ConnectTimeout = connectTimeout
-	c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	if !readOnly {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 }
 
 // userTimeout bounds how long sent bytes may stay without acknowledgement, with TCP_USER_TIMEOUT (RFC 5482).

@@ -18,6 +18,12 @@
 //   - What may be lost (who is in a room, leases, hints) is written with synchronous_commit off, so that a lost mirror
 //     stops no join. After each reconnect of the witness, and when its lease had lapsed, a pod writes its own
 //     participants again.
+//   - Behind a gate (Obey), posts, changes of the catalog and whatever removes content are written in the epoch that the
+//     gate gives, or not at all: each such transaction holds a shared advisory lock from its beginning, and then checks that
+//     this epoch is the database's newest and not closed. Who opens or closes an epoch holds the lock exclusively. A post is
+//     acknowledged only if the process has not stood still since it asked the gate.
+//   - Behind a gate a database that takes no writes is read as far as it has replayed. Who is in a room is then noted in
+//     memory, and written when the database takes writes.
 //   - All changes of the catalog are made under the lock of one row: revisions become visible in order.
 //
 // Errors are of the kinds of chat.Error. Whatever the database cannot do now is Unavailable.

@@ -16,8 +16,10 @@ var emptyRemovedSQL string
 
 // forgetUnkept takes the words from messages of rooms without history.
 func (s *Store) forgetUnkept(ctx context.Context) error {
-	_, err := s.lightly(ctx, statement{forgetSQL, []any{UnkeptTime.Seconds()}})
-	return err
+	return s.tidy(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, forgetSQL, UnkeptTime.Seconds())
+		return err
+	})
 }
 
 // emptyTime bounds how long a sweep deletes messages of removed rooms.
@@ -25,14 +27,12 @@ const emptyTime = 2 * time.Second
 
 // emptyRemoved deletes the messages of one removed room, piece by piece; several pods may do so at once.
 func (s *Store) emptyRemoved(ctx context.Context) error {
-	return s.query(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		for start, more := time.Now(), true; more && time.Since(start) < emptyTime; {
-			if err := light(ctx, conn, func(tx pgx.Tx) error {
-				return tx.QueryRow(ctx, emptyRemovedSQL).Scan(&more)
-			}); err != nil {
-				return err
-			}
+	for start, more := time.Now(), true; more && time.Since(start) < emptyTime; {
+		if err := s.tidy(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+			return conn.QueryRow(ctx, emptyRemovedSQL).Scan(&more)
+		}); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }

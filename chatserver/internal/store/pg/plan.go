@@ -22,9 +22,10 @@ type duplicate struct {
 
 // observed is what a transaction knows when the rooms of its batch are locked.
 type observed struct {
-	epoch int64 // the pool's
-	now   time.Time
-	rooms map[[16]byte]roomRow
+	epoch  int64 // the pool's
+	closed int64 // the newest epoch that nobody may write in
+	now    time.Time
+	rooms  map[[16]byte]roomRow
 	// skipped: rooms were locked only as far as nobody else had them; one that is missing may exist.
 	skipped    bool
 	duplicates map[int]duplicate // by index in the batch

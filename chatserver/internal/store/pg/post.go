@@ -34,6 +34,10 @@ func (s *Store) Post(d chat.Draft, version int64, keep bool, done func(PostResul
 		return
 	}
 	p.room = room
+	if _, err := s.enter(); err != nil {
+		go s.answer(p, PostResult{Err: err})
+		return
+	}
 	if !s.queue.add(p) {
 		go s.answer(p, PostResult{Err: chat.Errorf(chat.Unavailable, "too many posts wait for the database: try again")})
 	}

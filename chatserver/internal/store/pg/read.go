@@ -16,6 +16,8 @@ import (
 var (
 	//go:embed sql/after.sql
 	afterSQL string
+	//go:embed sql/fork.sql
+	forkSQL string
 	//go:embed sql/last.sql
 	lastSQL string
 )
@@ -50,6 +52,46 @@ func (s *Store) After(ctx context.Context, room chat.ID, after chat.Position, li
 		return nil, unavailable("read new messages", err)
 	}
 	return ms, nil
+}
+
+// Page is an answer to somebody who comes back to a room.
+type Page struct {
+	Messages []chat.Message // ascending
+	// Forked: the position that was asked from is of an overtaken epoch, and the room does not have it. Fork is the newest
+	// position before it that the room has, 0 if none: what lies between the two is not in the room, and Messages begin
+	// after Fork.
+	Forked bool
+	Fork   chat.Position
+}
+
+// Resume is After for somebody who may have seen what is not in the room any more.
+func (s *Store) Resume(ctx context.Context, room chat.ID, after chat.Position, limit int) (Page, error) {
+	var p Page
+	id, ok := uuidOf(room)
+	if !ok {
+		return p, nil
+	}
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		p = Page{}
+		var epoch, seq int64
+		b := &pgx.Batch{}
+		b.Queue(forkSQL, id, after.Epoch(), after.Seq()).QueryRow(func(row pgx.Row) error { return row.Scan(&p.Forked, &epoch, &seq) })
+		b.Queue(afterSQL, id, after.Epoch(), after.Seq(), limit, UnkeptTime.Seconds()).Query(func(rows pgx.Rows) (err error) {
+			p.Messages, err = pgx.CollectRows(rows, scanMessage)
+			return err
+		})
+		if err := conn.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		if p.Forked {
+			p.Fork = chat.At(epoch, seq)
+		}
+		return nil
+	})
+	if err != nil {
+		return Page{}, unavailable("read new messages", err)
+	}
+	return p, nil
 }
 
 // Last gives the newest n messages up to and including a position (0 means the newest of all), ascending. Messages of
@@ -116,6 +158,11 @@ func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) err
 			}
 			data[proofKey] = p
 		}
+		if p.follows {
+			if err := s.witness.confirm(ctx, conn, p); err != nil {
+				return err
+			}
+		}
 		if err := f(ctx, conn); err != nil {
 			return err
 		}
@@ -157,5 +204,5 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 
 // isOurs tells whether an error says nothing about the connection.
 func isOurs(err error) bool {
-	return isChat(err) || errors.Is(err, errUnproven) || errors.Is(err, errDoubt) || errors.Is(err, pgx.ErrNoRows)
+	return isChat(err) || errors.Is(err, errUnproven) || errors.Is(err, errDoubt) || errors.Is(err, errReadOnly) || errors.Is(err, pgx.ErrNoRows)
 }

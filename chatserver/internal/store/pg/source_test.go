@@ -121,7 +121,7 @@ func TestConnectionsNoticeADeadPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secureDial(c)
+	secureDial(c, false)
 	conn, err := c.DialFunc(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

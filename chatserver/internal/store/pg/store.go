@@ -31,6 +31,7 @@ type Store struct {
 	witness *witness
 	hints   *hints
 	lease   *lease
+	gate    Gate // nil: none
 
 	onCommit func([]chat.Message)
 	onHint   func(Hint)
@@ -94,7 +95,7 @@ func (s *Store) settings(role, synchronousCommit string) (*pgx.ConnConfig, error
 	if err != nil {
 		return nil, err
 	}
-	secureDial(c)
+	secureDial(c, s.gate != nil)
 	c.OnNotice = onNotice
 	c.RuntimeParams["application_name"] = strings.TrimSuffix(s.pod+"/"+role, "/")
 	c.RuntimeParams["synchronous_commit"] = synchronousCommit

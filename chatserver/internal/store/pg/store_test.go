@@ -31,8 +31,8 @@ type pod struct {
 	hints     []pg.Hint
 }
 
-// run starts a pod on a database; config may be nil.
-func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)) *pod {
+// run starts a pod on a database, behind a gate if one is given; config may be nil.
+func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error), gates ...func(*pg.Store) pg.Gate) *pod {
 	t.Helper()
 	if config == nil {
 		config = func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(conn) }
@@ -43,6 +43,9 @@ func run(t testing.TB, name, conn string, config func() (*pgx.ConnConfig, error)
 		t.Fatal(err)
 	}
 	p := &pod{Store: s, t: t, figures: figures, delivered: map[chat.ID][]chat.Message{}}
+	for _, g := range gates {
+		s.Obey(g(s))
+	}
 	s.OnCommit(p.committed)
 	s.OnHint(func(h pg.Hint) {
 		p.mu.Lock()
@@ -247,7 +250,7 @@ func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 { // at once: one works, the others wait and find nothing to do
 		wg.Go(func() {
-			if err := pg.Migrate(t.Context(), config, slog.New(slog.DiscardHandler)); err != nil {
+			if err := pg.Migrate(t.Context(), config, nil, slog.New(slog.DiscardHandler)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -256,7 +259,7 @@ func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	if err := p.SchemaReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := p.SchemaVersion(t.Context()); v != 1 || err != nil {
+	if v, err := p.SchemaVersion(t.Context()); v != 2 || err != nil {
 		t.Fatalf("version %d: %v", v, err)
 	}
 }

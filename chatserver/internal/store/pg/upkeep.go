@@ -44,12 +44,22 @@ func (s *Store) keepLease(ctx context.Context) {
 		case <-beat.C:
 			s.beat(ctx)
 		case <-sweep.C:
-			s.try(ctx, "end the stay of participants", s.expireParticipants)
-			s.try(ctx, "forget messages that are not kept", s.forgetUnkept)
-			s.try(ctx, "remove the messages of removed rooms", s.emptyRemoved)
+			s.sweep(ctx)
 		}
 		s.try(ctx, "write who is detached", s.writeDetached)
 		s.try(ctx, "write participants again", s.writeMembers)
+	}
+}
+
+// sweep does what is due on behalf of all pods, as far as the database takes writes and the gate allows.
+func (s *Store) sweep(ctx context.Context) {
+	if s.witness.follows() {
+		return
+	}
+	s.try(ctx, "end the stay of participants", s.expireParticipants)
+	if _, err := s.enter(); err == nil {
+		s.try(ctx, "forget messages that are not kept", s.forgetUnkept)
+		s.try(ctx, "remove the messages of removed rooms", s.emptyRemoved)
 	}
 }
 
@@ -62,11 +72,14 @@ func (s *Store) try(ctx context.Context, what string, f func(context.Context) er
 	}
 }
 
-// beat renews the lease.
+// beat renews the lease; in a database that takes no writes it only asks whether that is there.
 func (s *Store) beat(ctx context.Context) {
 	s.try(ctx, "renew the lease", func(ctx context.Context) error {
 		lapsed := false
 		err := s.query(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+			if s.witness.follows() {
+				return conn.Ping(ctx)
+			}
 			return light(ctx, conn, func(tx pgx.Tx) error {
 				return tx.QueryRow(ctx, beatSQL, s.instance, leaseTime.Seconds()).Scan(&lapsed)
 			})
@@ -104,7 +117,9 @@ func (s *Store) writeDetached(ctx context.Context) error {
 	if len(users) == 0 {
 		return nil
 	}
-	if _, err := s.lightly(ctx, statement{detachSQL, []any{users, ids, serials, s.instance}}); err != nil {
+	if s.witness.follows() {
+		// There is nothing of ours to be detached.
+	} else if _, err := s.lightly(ctx, statement{detachSQL, []any{users, ids, serials, s.instance}}); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -127,8 +142,8 @@ func (s *Store) writeMembers(ctx context.Context) error {
 	again := l.again
 	l.again = false
 	l.mu.Unlock()
-	if !again {
-		return nil
+	if !again || s.witness.follows() {
+		return nil // who begins to follow another database writes them when that ends: the witness then has a new session
 	}
 	l.steady.Lock()
 	defer l.steady.Unlock()
@@ -197,6 +212,9 @@ func (s *Store) presenceChange(ctx context.Context, lock statement, change func(
 
 // giveUp ends the lease at once, so that returning endpoints are found detached and the rest need not wait.
 func (s *Store) giveUp() {
+	if s.witness.follows() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, err := s.lightly(ctx, statement{`UPDATE participant SET detached_at = coalesce(detached_at, now()), pod = '' WHERE pod = $1`, []any{s.instance}},

@@ -30,6 +30,7 @@ type witness struct {
 	doubts  int64         // how many doubts there were
 	poke    func()        // ends the present wait for notifications
 	renew   bool          // the session may be on another server than the pool's
+	behind  bool          // the present or last session's server takes no writes
 }
 
 // sign is what the witness commits.
@@ -39,6 +40,7 @@ const sign = `INSERT INTO witness (pod, at) VALUES ($1, now()) ON CONFLICT (pod)
 type proof struct {
 	pid     uint32
 	started time.Time
+	follows bool // the server takes no writes: what it shows came from another one
 }
 
 func newWitness() *witness { return &witness{changed: make(chan struct{}), poke: func() {}} }
@@ -49,7 +51,11 @@ func (w *witness) run(ctx context.Context) {
 		start := time.Now()
 		err := w.session(ctx)
 		w.set(nil, 0)
+		if errors.Is(err, errLookAgain) {
+			continue
+		}
 		w.lost()
+		w.turn(false)
 		if ctx.Err() != nil {
 			return
 		}
@@ -87,9 +93,13 @@ func (w *witness) session(ctx context.Context) error {
 		conn.Close(closing)
 	}()
 	p := &proof{}
-	err = conn.QueryRow(opening, `SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()`).Scan(&p.pid, &p.started)
+	err = conn.QueryRow(opening, `SELECT pid, backend_start, pg_is_in_recovery() FROM pg_stat_activity WHERE pid = pg_backend_pid()`).
+		Scan(&p.pid, &p.started, &p.follows)
 	if err != nil {
 		return fmt.Errorf("who am I: %w", err)
+	}
+	if turned := w.turn(p.follows); p.follows {
+		return w.follow(ctx, conn, p, turned)
 	}
 	if _, err = conn.Exec(opening, "LISTEN "+channel); err != nil {
 		return fmt.Errorf("listen: %w", err)

@@ -76,7 +76,7 @@ func (s *Server) makeTemplate() error {
 		return err
 	}
 	config := func() (*pgx.ConnConfig, error) { return pgx.ParseConfig(s.ConnString(template)) }
-	return pg.Migrate(context.Background(), config, slog.New(slog.DiscardHandler))
+	return pg.Migrate(context.Background(), config, nil, slog.New(slog.DiscardHandler))
 }
 
 // Exec runs a statement as superuser, outside of any test's database.

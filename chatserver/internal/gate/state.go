@@ -1,0 +1,206 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/internal/store/pg"
+)
+
+// ColdStartAfter is after how long a standstill of its loop a server may not write any more.
+const ColdStartAfter = 15 * time.Second
+
+const (
+	// movesNeeded is how often a neighbour must have moved the heartbeat.
+	movesNeeded = 2
+	// watchPause is the longest time between two looks that count as watching without a pause.
+	watchPause = 5 * time.Second
+)
+
+// state is what a server knows about its right. Times are of one clock that never goes back.
+type state struct {
+	site, instance string
+
+	epoch     int64 // that it may write in; 0: none
+	how       string
+	neighbour string
+	reason    string // why it may not
+	since     time.Duration
+	granted   time.Duration // when the right was last given
+
+	highest int64         // epoch that was heard of
+	shut    int64         // epochs up to this one only an operator opens; nextSeen: the next one that is seen
+	closing int64         // the same, until the database has it that the epoch is closed
+	shuts   int64         // counts how often it was shut
+	alive   time.Duration // when the loop was last seen to run
+	life    int64         // counts standstills
+
+	looked time.Duration // when the last look was asked for
+	watch  *watch        // nil: nothing to go on from
+	hearts map[string]sighting
+}
+
+// watch is what was seen without a pause.
+type watch struct {
+	epoch   int64
+	counter int64
+	moves   map[string]int // by instance
+}
+
+// sighting is a heartbeat as last seen, by site.
+type sighting struct {
+	pg.Heart
+	at    time.Duration // when it was seen to move
+	moved bool          // ever
+}
+
+func newState(site, instance string, now time.Duration) *state {
+	return &state{site: site, instance: instance, alive: now, since: now, looked: -watchPause, hearts: map[string]sighting{},
+		reason: "the server has just started: it waits for its operator or a neighbour"}
+}
+
+// live notes that the loop runs.
+func (s *state) live(now time.Duration) {
+	s.thaw(now)
+	s.alive = now
+}
+
+// thaw drops everything when the loop stood still for too long.
+func (s *state) thaw(now time.Duration) {
+	if now-s.alive <= ColdStartAfter {
+		return
+	}
+	s.drop(now, fmt.Sprintf("the server stood still for %s", (now-s.alive).Round(time.Second)))
+	s.life++
+	s.alive, s.watch = now, nil
+}
+
+// drop ends the right.
+func (s *state) drop(now time.Duration, reason string) {
+	if s.epoch > 0 {
+		s.since = now
+	}
+	s.epoch, s.how, s.neighbour, s.reason = 0, "", "", reason
+}
+
+// grant gives the right.
+func (s *state) grant(now time.Duration, epoch int64, how, neighbour string) {
+	if s.epoch != epoch {
+		s.since = now
+	}
+	s.epoch, s.how, s.neighbour, s.reason = epoch, how, neighbour, ""
+	s.granted, s.highest = now, max(s.highest, epoch)
+}
+
+// pass gives the right that there is at a time.
+func (s *state) pass(now time.Duration) (pg.Pass, bool) {
+	if s.epoch == 0 || now-s.alive > ColdStartAfter {
+		return pg.Pass{}, false
+	}
+	return pg.Pass{Epoch: s.epoch, Life: s.life}, true
+}
+
+// holds tells whether the process has not stood still since the pass was given.
+func (s *state) holds(now time.Duration, p pg.Pass) bool {
+	return p.Life == s.life && now-s.alive <= ColdStartAfter
+}
+
+// nextSeen stands for an epoch that is not known yet.
+const nextSeen = -1
+
+// deactivate ends the right until an operator gives it again, or there is a higher epoch than all that were heard of.
+func (s *state) deactivate(now time.Duration) {
+	if s.shut = s.highest; s.shut == 0 {
+		s.shut = nextSeen
+	}
+	s.shutDown(now, "deactivated by the operator")
+}
+
+// quiesce ends the right for as long as the epoch is being closed; closed is called when the database has it.
+func (s *state) quiesce(now time.Duration, epoch int64) {
+	s.closing = max(s.closing, epoch)
+	s.shutDown(now, fmt.Sprintf("epoch %d is quiesced by the operator", epoch))
+}
+
+func (s *state) closed() { s.closing = 0 }
+
+func (s *state) shutDown(now time.Duration, reason string) {
+	s.shuts++
+	s.watch = nil
+	s.drop(now, reason)
+}
+
+// open takes the operator's word for an epoch. It fails when a higher one is known.
+func (s *state) open(now time.Duration, epoch int64) bool {
+	s.thaw(now)
+	if epoch < s.highest {
+		return false
+	}
+	s.shut, s.closing = 0, 0
+	s.grant(now, epoch, adminapi.ByOperator, "")
+	return true
+}
+
+// look takes what the database showed to a question that was asked at a time.
+func (s *state) look(now, asked time.Duration, w pg.Watched) {
+	s.live(now)
+	if asked < s.granted {
+		return // from before the epoch was opened
+	}
+	steady := asked-s.looked <= watchPause
+	s.looked = asked
+	s.see(now, w.Hearts)
+	s.highest = max(s.highest, w.Newest)
+	if s.shut == nextSeen {
+		s.shut = w.Newest
+	}
+	switch {
+	case s.epoch > 0 && s.epoch != w.Newest:
+		s.drop(now, fmt.Sprintf("the database is in epoch %d", w.Newest))
+	case s.epoch > 0 && w.Closed >= s.epoch:
+		s.drop(now, fmt.Sprintf("epoch %d is quiesced", s.epoch))
+	}
+	if s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut, s.closing) {
+		s.watch = nil
+		return
+	}
+	s.follow(now, steady, w)
+}
+
+// follow counts the moves of neighbours.
+func (s *state) follow(now time.Duration, steady bool, w pg.Watched) {
+	var mine pg.Heart
+	for _, h := range w.Hearts {
+		if h.Site == s.site {
+			mine = h
+		}
+	}
+	if s.watch == nil || !steady || s.watch.epoch != w.Newest || mine.Counter < s.watch.counter {
+		s.watch = &watch{epoch: w.Newest, counter: mine.Counter, moves: map[string]int{}}
+		return
+	}
+	if mine.Counter == s.watch.counter || mine.Instance == s.instance {
+		return
+	}
+	s.watch.counter = mine.Counter
+	s.watch.moves[mine.Instance]++
+	if s.watch.moves[mine.Instance] >= movesNeeded {
+		s.watch = nil
+		s.grant(now, w.Newest, adminapi.ByNeighbour, mine.Pod)
+	}
+}
+
+// see notes when heartbeats move.
+func (s *state) see(now time.Duration, hearts []pg.Heart) {
+	seen := make(map[string]sighting, len(hearts))
+	for _, h := range hearts {
+		before, known := s.hearts[h.Site]
+		sight := sighting{Heart: h, at: before.at, moved: before.moved}
+		if known && (before.Epoch != h.Epoch || before.Counter != h.Counter) {
+			sight.at, sight.moved = now, true
+		}
+		seen[h.Site] = sight
+	}
+	s.hearts = seen
+}

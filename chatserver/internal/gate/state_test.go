@@ -1,0 +1,352 @@
+package gate
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/internal/store/pg"
+)
+
+// step is one second in the life of a server that watches: what its database shows.
+type step struct {
+	counter  int64
+	instance string
+	// More than one second, or something else than the heartbeat of home in epoch 1:
+	after          time.Duration
+	newest, closed int64
+	site           string
+	readOnly       bool
+	frozen         bool // the loop stood still before this look
+	deactivated    bool // before this look
+}
+
+func TestWhatANeighbourMustShow(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		steps []step
+		want  int64
+	}{
+		"two moves of one neighbour activate":      {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b"}}, 1},
+		"one move is not enough":                   {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 2, instance: "b"}}, 0},
+		"many moves between two looks are one":     {[]step{{counter: 1, instance: "b"}, {counter: 9, instance: "b"}}, 0},
+		"one move each of two is not enough":       {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "c"}}, 0},
+		"two moves of one among others activate":   {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "c"}, {counter: 4, instance: "b"}}, 1},
+		"own moves of before do not count":         {[]step{{counter: 1, instance: "me"}, {counter: 2, instance: "me"}, {counter: 3, instance: "me"}}, 0},
+		"another site's do not count":              {[]step{{counter: 1, instance: "b", site: "backup"}, {counter: 2, instance: "b", site: "backup"}, {counter: 3, instance: "b", site: "backup"}}, 0},
+		"a database that is only read does not":    {[]step{{counter: 1, instance: "b", readOnly: true}, {counter: 2, instance: "b", readOnly: true}, {counter: 3, instance: "b", readOnly: true}}, 0},
+		"a quiesced epoch does not":                {[]step{{counter: 1, instance: "b", closed: 1}, {counter: 2, instance: "b", closed: 1}, {counter: 3, instance: "b", closed: 1}}, 0},
+		"watching begins anew after a pause":       {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b", after: 6 * time.Second}, {counter: 4, instance: "b"}}, 0},
+		"watching begins anew after a standstill":  {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b", after: 16 * time.Second, frozen: true}, {counter: 4, instance: "b"}}, 0},
+		"watching begins anew with a new epoch":    {[]step{{counter: 1, instance: "b"}, {counter: 2, instance: "b"}, {counter: 3, instance: "b", newest: 3}, {counter: 4, instance: "b", newest: 3}}, 0},
+		"an epoch below one known does not count":  {[]step{{counter: 1, instance: "b", newest: 3}, {counter: 2, instance: "b"}, {counter: 3, instance: "b"}, {counter: 4, instance: "b"}}, 0},
+		"who was shut before he looked stays so":   {[]step{{counter: 1, instance: "b", deactivated: true}, {counter: 2, instance: "b"}, {counter: 3, instance: "b"}}, 0},
+		"who was shut takes a higher epoch":        {[]step{{counter: 1, instance: "b", deactivated: true}, {counter: 1, instance: "b", newest: 3}, {counter: 2, instance: "b", newest: 3}, {counter: 3, instance: "b", newest: 3}}, 3},
+		"a heartbeat that goes back begins anew":   {[]step{{counter: 8, instance: "b"}, {counter: 9, instance: "b"}, {counter: 1, instance: "b"}, {counter: 2, instance: "b"}}, 0},
+		"the first heartbeat of all is a move too": {[]step{{}, {counter: 1, instance: "b"}, {counter: 2, instance: "b"}}, 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			now := time.Duration(0)
+			s := newState("home", "me", now)
+			for _, st := range c.steps {
+				passed := max(st.after, time.Second)
+				for until := now + passed; now < until; {
+					if now += time.Second; !st.frozen {
+						s.live(now)
+					}
+				}
+				s.live(now)
+				if st.deactivated {
+					s.deactivate(now)
+				}
+				w := pg.Watched{Newest: max(st.newest, 1), Closed: st.closed, ReadOnly: st.readOnly}
+				if st.counter > 0 {
+					h := pg.Heart{Epoch: w.Newest, Site: "home", Pod: "pod-" + st.instance, Instance: st.instance, Counter: st.counter}
+					if st.site != "" {
+						h.Site = st.site
+					}
+					w.Hearts = []pg.Heart{h}
+				}
+				s.look(now, now, w)
+			}
+			if p, ok := s.pass(now); p.Epoch != c.want || ok != (c.want > 0) {
+				t.Errorf("activated for %d: want %d", p.Epoch, c.want)
+			}
+			if c.want > 0 && (s.how != adminapi.ByNeighbour || s.neighbour != "pod-b") {
+				t.Errorf("activated by %s %q", s.how, s.neighbour)
+			}
+		})
+	}
+}
+
+func TestHowARightEnds(t *testing.T) {
+	now := 100 * time.Second
+	for sentence, c := range map[string]struct {
+		happens func(s *state)
+		ends    bool
+	}{
+		"the database is away for long": {func(s *state) {
+			for i := range 100 {
+				s.live(now + time.Duration(i)*time.Second)
+			}
+		}, false},
+		"a standstill just short enough":        {func(s *state) { s.live(now + ColdStartAfter) }, false},
+		"a standstill too long":                 {func(s *state) { s.live(now + ColdStartAfter + 1) }, true},
+		"the same epoch is seen":                {func(s *state) { s.look(now, now, pg.Watched{Newest: 3}) }, false},
+		"a newer epoch is seen":                 {func(s *state) { s.look(now, now, pg.Watched{Newest: 4}) }, true},
+		"the database went back":                {func(s *state) { s.look(now, now, pg.Watched{Newest: 1}) }, true},
+		"the database was quiesced":             {func(s *state) { s.look(now, now, pg.Watched{Newest: 3, Closed: 3}) }, true},
+		"it was quiesced before it was opened":  {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 3, Closed: 3}) }, false},
+		"a look from before the epoch was made": {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 1}) }, false},
+		"the operator shuts it":                 {func(s *state) { s.deactivate(now) }, true},
+		"it is being quiesced":                  {func(s *state) { s.quiesce(now, 3) }, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := newState("home", "me", now)
+			if !s.open(now, 3) {
+				t.Fatal("not opened")
+			}
+			before, _ := s.pass(now)
+			c.happens(s)
+			if _, ok := s.pass(s.alive); ok == c.ends {
+				t.Errorf("ended: %v, want %v", !ok, c.ends)
+			}
+			if _, ok := s.pass(s.alive + ColdStartAfter + 1); ok {
+				t.Error("the right outlives a standstill that the loop has not noticed yet")
+			}
+			if stood := s.alive > now+ColdStartAfter && sentence == "a standstill too long"; s.holds(s.alive, before) == stood {
+				t.Errorf("a pass from before holds: %v", !stood)
+			}
+			if s.open(now, 2) {
+				t.Error("opened for a lower epoch")
+			}
+		})
+	}
+}
+
+// world is a site under the property test: a database and servers, some of them frozen.
+type world struct {
+	t       *rapid.T
+	now     time.Duration
+	newest  int64
+	closed  int64
+	heart   pg.Heart
+	servers []*server
+	late    []pg.Heart // moves of processes that have ended, still under way
+	cold    bool       // all stood still, and nobody was opened since
+	lives   int
+	// alive is when an instance was last seen to have a right.
+	alive map[string]time.Duration
+}
+
+type server struct {
+	*state
+	frozen   bool
+	move     *pg.Heart // under way
+	waiting  bool      // a look is under way
+	asked    time.Duration
+	answer   *pg.Watched
+	began    time.Duration // when its watch began
+	accepted int64         // the highest epoch that it wrote in
+}
+
+func (w *world) start() *server {
+	w.lives++
+	return &server{state: newState("home", fmt.Sprintf("instance-%d", w.lives), w.now)}
+}
+
+func (w *world) land(h pg.Heart) {
+	if h.Epoch != w.newest || w.closed >= h.Epoch {
+		return
+	}
+	if w.heart.Epoch != h.Epoch {
+		w.heart = pg.Heart{}
+	}
+	h.Counter = w.heart.Counter + 1
+	w.heart = h
+}
+
+func (w *world) pick() *server { return rapid.SampledFrom(w.servers).Draw(w.t, "server") }
+
+// pass lets time go by; the loops of servers that are not frozen run.
+func (w *world) pass(d time.Duration) {
+	for until := w.now + d; w.now < until; {
+		w.now += min(time.Second, until-w.now)
+		for _, s := range w.servers {
+			if !s.frozen {
+				s.live(w.now)
+			}
+		}
+	}
+}
+
+func (w *world) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"time goes by": func(t *rapid.T) {
+			w.pass(time.Duration(rapid.Int64Range(0, int64(3*time.Second)).Draw(t, "time")))
+		},
+		"some quiet seconds": func(t *rapid.T) {
+			for range rapid.IntRange(1, 4).Draw(t, "seconds") {
+				w.pass(time.Second)
+				for _, s := range w.servers {
+					w.ask(s)
+					w.work(s)
+					w.work(s)
+					w.hear(s)
+				}
+			}
+		},
+		"ask":                func(*rapid.T) { w.ask(w.pick()) },
+		"the database works": func(*rapid.T) { w.work(w.pick()) },
+		"the database does what it was late with": func(*rapid.T) {
+			if len(w.late) > 0 {
+				w.land(w.late[0])
+				w.late = w.late[1:]
+			}
+		},
+		"answer":      func(*rapid.T) { w.hear(w.pick()) },
+		"one freezes": func(*rapid.T) { w.pick().frozen = true },
+		"one thaws":   func(*rapid.T) { w.pick().frozen = false },
+		"all stand still": func(t *rapid.T) {
+			w.now += ColdStartAfter + time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "time"))
+			w.cold = true
+		},
+		"a process ends and starts": func(t *rapid.T) {
+			i := rapid.IntRange(0, len(w.servers)-1).Draw(t, "i")
+			if m := w.servers[i].move; m != nil {
+				w.late = append(w.late, *m)
+			}
+			w.servers[i] = w.start()
+		},
+		"the operator opens": func(t *rapid.T) {
+			s := w.pick()
+			if s.frozen {
+				return
+			}
+			epoch := w.newest
+			if rapid.Bool().Draw(t, "mint") {
+				epoch += 2
+			}
+			if epoch < s.highest {
+				t.Fatalf("a server has heard of epoch %d, the database has %d", s.highest, w.newest)
+			}
+			w.newest, w.closed = epoch, min(w.closed, epoch-1)
+			if !s.open(w.now, epoch) {
+				t.Fatal("not opened")
+			}
+			w.cold = false
+		},
+		"the operator shuts one": func(*rapid.T) {
+			if s := w.pick(); !s.frozen {
+				s.deactivate(w.now)
+			}
+		},
+		"the operator quiesces": func(*rapid.T) {
+			s := w.pick()
+			if s.frozen {
+				return
+			}
+			s.quiesce(w.now, w.newest)
+			w.closed = w.newest
+			s.closed()
+		},
+		"write": func(t *rapid.T) {
+			s := w.pick()
+			p, ok := s.state.pass(w.now)
+			if !ok || p.Epoch != w.newest || w.closed >= p.Epoch {
+				return
+			}
+			if p.Epoch < s.accepted {
+				t.Fatalf("wrote in epoch %d after %d", p.Epoch, s.accepted)
+			}
+			s.accepted = p.Epoch
+		},
+		"": func(*rapid.T) { w.check() }, // after each of the others
+	}
+}
+
+// check looks at everybody's right.
+func (w *world) check() {
+	for _, s := range w.servers {
+		p, ok := s.state.pass(w.now)
+		if !ok {
+			continue
+		}
+		w.alive[s.instance] = w.now
+		if w.cold {
+			w.t.Fatalf("a server may write in epoch %d after all stood still, and nobody opened it", p.Epoch)
+		}
+		if p.Epoch < s.highest {
+			w.t.Fatalf("a server may write in epoch %d and knows of %d", p.Epoch, s.highest)
+		}
+	}
+}
+
+// ask begins a look, and before it a move of the heartbeat, with the right to.
+func (w *world) ask(s *server) {
+	w.check()
+	if s.frozen || s.waiting {
+		return
+	}
+	s.waiting, s.asked = true, w.now
+	if p, ok := s.state.pass(w.now); ok {
+		s.move = &pg.Heart{Epoch: p.Epoch, Site: "home", Pod: "pod", Instance: s.instance}
+	}
+}
+
+// work does the next thing that the database was asked for, be the asker frozen or not.
+func (w *world) work(s *server) {
+	switch {
+	case s.move != nil:
+		w.land(*s.move)
+		s.move = nil
+	case s.waiting && s.answer == nil:
+		s.answer = &pg.Watched{Newest: w.newest, Closed: w.closed}
+		if w.heart.Epoch == w.newest {
+			s.answer.Hearts = []pg.Heart{w.heart}
+		}
+	}
+}
+
+// hear gives a server the answer to its look.
+func (w *world) hear(s *server) {
+	if s.frozen || s.answer == nil {
+		return
+	}
+	a := *s.answer
+	s.waiting, s.answer = false, nil
+	watching, had := s.watch, s.epoch
+	s.look(w.now, s.asked, a)
+	if s.watch != nil && s.watch != watching {
+		s.began = w.now
+	}
+	if had == 0 && s.epoch > 0 {
+		if by := a.Hearts[0].Instance; w.alive[by] < s.began || w.alive[by] == 0 {
+			w.t.Fatalf("activated by %s, which had no right since %s, while watched from %s on", by, w.alive[by], s.began)
+		}
+	}
+}
+
+// Whatever happens in a site: when all servers stood still, none writes before an operator says so; a neighbour gives
+// nothing that it did not have while it was watched; nobody writes in an epoch below one that it knows of.
+func TestActivationProperty(t *testing.T) {
+	activations := 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{t: t, now: time.Hour, newest: 1, alive: map[string]time.Duration{}}
+		for range 3 {
+			w.servers = append(w.servers, w.start())
+		}
+		w.cold = true
+		t.Repeat(w.actions())
+		for _, s := range w.servers {
+			if s.how == adminapi.ByNeighbour {
+				activations++
+			}
+		}
+	})
+	if activations == 0 {
+		t.Error("no run ended with a server that a neighbour activated: the test shows little")
+	}
+}

@@ -1,0 +1,80 @@
+package pg_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/internal/store/pgtest"
+)
+
+// facts asks until the database answers.
+func (p *pod) facts() *adminapi.DatabaseFacts {
+	p.t.Helper()
+	var f *adminapi.DatabaseFacts
+	eventually(p.t, "the database tells what it is like", func() bool {
+		var err error
+		f, err = p.Facts(p.t.Context())
+		return err == nil
+	})
+	return f
+}
+
+// What the role may not see is unknown, and everything else is told all the same.
+func TestFactsWithoutRightsAreUnknown(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{Mirror: true})
+	conn := server.Database(t)
+	name := strings.Fields(conn[strings.Index(conn, "dbname="):])[0][len("dbname="):]
+	c, err := pgx.Connect(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	for _, sql := range []string{`CREATE ROLE chat LOGIN`, `ALTER DATABASE ` + name + ` OWNER TO chat`,
+		`GRANT ALL ON ALL TABLES IN SCHEMA public TO chat`} {
+		if _, err := c.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := run(t, "a", strings.Replace(conn, "user=postgres", "user=chat", 1), nil)
+	f := p.facts()
+	if f.InRecovery || f.SystemIdentifier == nil || f.Timeline == nil || f.CurrentLSN == nil || len(f.Epochs) != 1 {
+		t.Errorf("facts that need no rights: %+v", f)
+	}
+	if len(f.Followers) != 1 || f.Followers[0].Name != "mirror" || f.Followers[0].State != nil || f.Followers[0].Flushed != nil || f.Unknown["followers"] == "" {
+		t.Errorf("followers without rights: %+v, unknown %v", f.Followers, f.Unknown)
+	}
+	if _, err := c.Exec(t.Context(), `GRANT pg_monitor TO chat`); err != nil {
+		t.Fatal(err)
+	}
+	f = p.facts()
+	if len(f.Unknown) != 0 || f.Followers[0].State == nil || f.Followers[0].Flushed == nil || *f.Followers[0].SyncMode != "sync" {
+		t.Errorf("followers with pg_monitor: %+v, unknown %v", f.Followers, f.Unknown)
+	}
+	if _, err := c.Exec(t.Context(), `DROP TABLE gate`); err != nil {
+		t.Fatal(err)
+	}
+	if f = p.facts(); f.Unknown["closedEpoch"] == "" || len(f.Epochs) != 1 {
+		t.Errorf("facts of a schema from before the gate: %+v", f)
+	}
+}
+
+func TestFactsOfADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{})
+	p := run(t, "a", server.Database(t), nil)
+	p.facts()
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if f, err := p.Facts(ctx); err == nil {
+		t.Errorf("facts of a database that is away: %+v", f)
+	}
+}

@@ -1,0 +1,30 @@
+-- +goose Up
+
+-- Where each room was when an epoch began: the position of its newest message of the epochs before.
+CREATE TABLE epoch_room (
+    epoch      bigint NOT NULL REFERENCES epoch,
+    room_id    uuid NOT NULL,
+    from_epoch bigint NOT NULL,
+    seq        bigint NOT NULL,
+    PRIMARY KEY (epoch, room_id)
+);
+
+-- Epochs up to this one accept no posts, whoever is activated for them.
+CREATE TABLE gate (
+    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
+    closed bigint NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO gate (closed) VALUES (0);
+
+-- Moved on every second by each activated server of a site.
+CREATE TABLE heartbeat (
+    epoch    bigint NOT NULL,
+    site     text NOT NULL,
+    pod      text NOT NULL,              -- who moved it last
+    instance text NOT NULL,              -- the pod in that life of its process
+    counter  bigint NOT NULL,
+    PRIMARY KEY (epoch, site)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000);
+
+-- +goose Down
+DROP TABLE heartbeat, gate, epoch_room;
