@@ -34,5 +34,8 @@ func serveAlone(v *view) bool {
 		return v.do(Action{Kind: Activate, Epoch: v.held})
 	}
 	v.settled()
-	return v.serviceAsWanted() || v.addressHere()
+	if !v.serviceAsWanted() {
+		v.addressHere()
+	}
+	return true
 }

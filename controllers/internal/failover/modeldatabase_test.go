@@ -22,7 +22,7 @@ type database struct {
 	stream   bool
 	refused  bool // the source refuses this follower
 	rewind   RewindFate
-	old      bool // restored from an older copy
+	old      bool // restored from an older copy: see restoreVolume
 }
 
 type entryKind int
@@ -111,7 +111,6 @@ func (w *world) open(s *site) {
 func (w *world) promote(s *site) {
 	s.db.history = append(slices.Clone(s.db.history), ended{s.db.timeline, s.db.lsn()})
 	s.db.timeline++
-	s.db.old = false
 	w.open(s)
 }
 

@@ -332,9 +332,9 @@ func (w *world) restore(s *site) {
 	}
 }
 
-// restoreVolume brings a database back to what it was before its last heartbeats. It does not write as much again before
-// the operators have looked: then PostgreSQL would feed its follower with what does not belong to it, and nobody could
-// tell.
+// restoreVolume brings a database back to what it was before its last heartbeats. Should it then write exactly as much as
+// its follower had received, the numbers agree and the contents do not; PostgreSQL sees that by the record before, and
+// does not stream. The operators have to find out.
 func (w *world) restoreVolume(s *site, back int) {
 	keep := s.db.lsn()
 	for i := s.db.lsn() - 1; i > 0 && back > 0; i-- {

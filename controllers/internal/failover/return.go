@@ -61,7 +61,7 @@ func (v *view) dropOut() bool {
 		v.step(Return, Rejoining)
 		return v.do(Action{Kind: Clone, Tail: v.Database.tail()})
 	}
-	v.s.Strayed = v.sourceIsBehind()
+	v.s.Strayed = v.s.Strayed || v.sourceIsBehind()
 	v.step(Return, Isolating)
 	return v.act(Isolate)
 }
