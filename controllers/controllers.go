@@ -2,12 +2,15 @@ package controllers
 
 import (
 	"fmt"
+	"log/slog"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/category"
 	"chatpool.dev/controllers/internal/chatpool"
+	"chatpool.dev/controllers/internal/exchange"
 	"chatpool.dev/controllers/internal/naming"
+	"chatpool.dev/controllers/internal/peer"
 	"chatpool.dev/controllers/internal/poolapi"
 	"chatpool.dev/controllers/internal/room"
 
@@ -18,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 )
 
 // Config is what the operator is told: see chatpool.Config.
@@ -55,8 +59,20 @@ func Setup(mgr ctrl.Manager, config Config, pools *poolapi.Connector, now func()
 	if pools == nil {
 		pools = &poolapi.Connector{Reader: c, Now: now}
 	}
+	peers := &peer.Connector{Reader: c, Scheme: mgr.GetScheme()}
+	talk := &exchange.Exchange{
+		Client: c, Peers: peers, Site: config.Site, Metrics: config.Metrics, Changed: make(chan event.GenericEvent, 64), Log: slog.Default(),
+	}
+	if talk.Metrics == nil {
+		talk.Metrics = exchange.MetricsURL
+	}
+	if err := mgr.Add(talk); err != nil {
+		return fmt.Errorf("set up the talk between sites: %w", err)
+	}
 	for name, setup := range map[string]func(ctrl.Manager) error{
-		"ChatPool": (&chatpool.Reconciler{Client: c, Config: config, Events: events, Now: now}).Setup,
+		"ChatPool": (&chatpool.Reconciler{
+			Client: c, Config: config, Events: events, Now: now, Peers: peers, Views: talk, Woken: talk.Changed,
+		}).Setup,
 		"Category": func(mgr ctrl.Manager) error { return category.Setup(mgr, pools, events) },
 		"Room":     func(mgr ctrl.Manager) error { return room.Setup(mgr, pools, events) },
 	} {

@@ -16,6 +16,18 @@ type ChatPoolStatus struct {
 	// Site is the site of the operator that writes this status.
 	// +optional
 	Site string `json:"site,omitempty"`
+	// Role of this site in a pool with two: Active or Standby; absent before it has a database.
+	// +optional
+	Role string `json:"role,omitempty"`
+	// Epoch is the highest that this site knows of; 0 before the first.
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
+	// Peer is about the other site.
+	// +optional
+	Peer *PeerStatus `json:"peer,omitempty"`
+	// Replication is about the standby site's following.
+	// +optional
+	Replication *ReplicationStatus `json:"replication,omitempty"`
 	// Address is the pool's SIP address.
 	// +optional
 	Address string `json:"address,omitempty"`
@@ -79,6 +91,9 @@ type DatabaseStatus struct {
 	// Mirror is InSync, Lost, None or Unknown.
 	// +optional
 	Mirror string `json:"mirror,omitempty"`
+	// Data says, in a pool with two sites, what this site has of it: None, Claimed, Present or Lost.
+	// +optional
+	Data string `json:"data,omitempty"`
 }
 
 // CertificatesStatus says until when the certificates are valid.
@@ -96,6 +111,9 @@ func (p *ChatPool) GetConditions() *[]metav1.Condition { return &p.Status.Condit
 
 // ReadyWhen lists the conditions that must be True for the pool to be Ready, in the order in which they come true.
 func (p *ChatPool) ReadyWhen() []string {
+	if p.Status.Role == RoleStandby {
+		return []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionStandby}
+	}
 	list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady}
 	if p.Spec.Database.Provider == CloudNativePG && p.Spec.Database.Durability == Mirror {
 		list = append(list, ConditionMirrorInSync)

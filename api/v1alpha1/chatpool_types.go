@@ -15,14 +15,17 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Site",type=string,JSONPath=`.status.site`
+// +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.status.role`
 // +kubebuilder:printcolumn:name="Servers",type=string,JSONPath=`.status.servers.summary`
 // +kubebuilder:printcolumn:name="Database",type=string,JSONPath=`.status.database.summary`
 // +kubebuilder:printcolumn:name="Mirror",type=string,JSONPath=`.status.database.mirror`
+// +kubebuilder:printcolumn:name="Lag",type=string,JSONPath=`.status.replication.lag`
 // +kubebuilder:printcolumn:name="Domain",type=string,priority=1,JSONPath=`.spec.domain`
 // +kubebuilder:printcolumn:name="Primary",type=string,priority=1,JSONPath=`.status.database.primary`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 32",message="metadata.name: must have at most 32 characters, begin with a letter and contain lower-case letters, digits and - only; the names of its Services and of its database begin with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.sites) || self.spec.sites.all(s, size(self.metadata.name) + size(s.name) <= 54)",message="spec.sites[].name: with the pool's name at most 54 characters, the name of a Service contains both: shorten one of them"
 type ChatPool struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -116,43 +119,6 @@ type ChatPoolSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Limits LimitsSpec `json:"limits,omitzero"`
-}
-
-// SiteRole says where a pool lives when its state is Normal.
-//
-// +kubebuilder:validation:Enum=Primary;Backup
-type SiteRole string
-
-const (
-	// SitePrimary is where the pool lives in state Normal.
-	SitePrimary SiteRole = "Primary"
-	// SiteBackup is where it lives in state FailedOver.
-	SiteBackup SiteRole = "Backup"
-)
-
-// Site is one of the clusters of a pool.
-type Site struct {
-	// Name of the site, as the operator there is told by --site.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must have lower-case letters, digits and - only, such as home"
-	Name string `json:"name"`
-	// Role says where the pool lives when its state is Normal.
-	Role SiteRole `json:"role"`
-	// SIPName is the public DNS name under which clients reach the site's chat servers.
-	// +optional
-	SIPName HostName `json:"sipName,omitempty"`
-	// HTTPSName is the public DNS name of the site's web pages.
-	// +optional
-	HTTPSName HostName `json:"httpsName,omitempty"`
-	// DatabaseEndpoint is where the other site's database reaches this one's, HOST or HOST:PORT (5432).
-	// +kubebuilder:validation:MaxLength=259
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$')",message="must be HOST or HOST:PORT, such as db.backup.example.com:5432"
-	// +optional
-	DatabaseEndpoint string `json:"databaseEndpoint,omitempty"`
-	// KubeconfigSecretName names the Secret (key kubeconfig) by which the other site's operator reads this cluster.
-	// +optional
-	KubeconfigSecretName ObjectName `json:"kubeconfigSecretName,omitempty"`
 }
 
 // ServersSpec is about the chat servers.

@@ -25,6 +25,16 @@ const (
 	ConditionServersReady = "ServersReady"
 )
 
+// Conditions of a ChatPool with two sites.
+const (
+	// ConditionStandby: this site follows the other one and serves nobody.
+	ConditionStandby = "Standby"
+	// ConditionPeerReady: the other site's operator is alive.
+	ConditionPeerReady = "PeerReady"
+	// ConditionFailoverReady: the standby site follows, as the active site's database says.
+	ConditionFailoverReady = "FailoverReady"
+)
+
 // Conditions of Category and Room.
 const (
 	// ConditionApplied: the pool has the object as it is declared.
@@ -53,6 +63,19 @@ const (
 	ReasonWaitingForDatabase  = "WaitingForDatabase"
 	ReasonWaitingForMigration = "WaitingForMigration"
 	ReasonSitesNotActive      = "SitesNotActive" // this operator's site is not the one that runs the pool
+
+	ReasonPeerUnknown  = "PeerUnknown"  // the other site does not answer, or has not looked yet
+	ReasonPeerSilent   = "PeerSilent"   // its API server answers, its operator does not
+	ReasonPeerAlive    = "PeerAlive"    // its operator is alive
+	ReasonPeerCreates  = "PeerCreates"  // the other site makes the pool
+	ReasonPeerHasData  = "PeerHasData"  // the other site has the data, but does not serve it
+	ReasonDataLost     = "DataLost"     // a site's database is gone and no other site serves it
+	ReasonBothActive   = "BothActive"   // both sites have a database that can be written
+	ReasonClaimed      = "Claimed"      // an empty database is about to be made
+	ReasonFollowing    = "Following"    // the standby follows
+	ReasonNotFollowing = "NotFollowing" // it does not
+	ReasonCloningAnew  = "CloningAnew"  // the standby fell too far behind and copies the whole database
+	ReasonNoEndpoint   = "NoEndpoint"   // spec.sites[].databaseEndpoint is missing
 
 	ReasonApplied          = "Applied"
 	ReasonPoolNotFound     = "PoolNotFound"

@@ -15,7 +15,8 @@ import (
 
 // Cluster is the pool's PostgreSQL: a primary and mirrors. A lost primary is replaced in under ten seconds (lease 5 s,
 // then the promotion), and only by a mirror that has every acknowledged commit.
-func Cluster(p *v1alpha1.ChatPool, image string) *cnpg.Cluster {
+// In a pool with two sites it is one of two Clusters, see Place.
+func Cluster(p *v1alpha1.ChatPool, image string, place *Place) *cnpg.Cluster {
 	d := p.Spec.Database
 	c := &cnpg.Cluster{
 		TypeMeta:   metav1.TypeMeta{APIVersion: cnpg.GroupVersion.String(), Kind: cnpg.ClusterKind.Kind},
@@ -39,15 +40,7 @@ func Cluster(p *v1alpha1.ChatPool, image string) *cnpg.Cluster {
 				"hostssl compliance compliance all scram-sha-256",
 				"host all all all reject",
 			}},
-			Bootstrap: cnpg.Bootstrap{InitDB: cnpg.InitDB{
-				Database: naming.ChatRole, Owner: naming.ChatRole, Secret: cnpg.Name{Name: naming.RoleSecret(p, naming.ChatRole)},
-				DataChecksums: true, Encoding: "UTF8", LocaleCollate: "C.UTF-8", LocaleCType: "C.UTF-8",
-				// pg_monitor keeps the way for CloudNativePG's own metrics.
-				PostInitApplicationSQL: []string{
-					"REVOKE CONNECT, TEMPORARY ON DATABASE chat FROM PUBLIC",
-					"GRANT CONNECT ON DATABASE chat TO pg_monitor",
-				},
-			}},
+			Bootstrap: cnpg.Bootstrap{InitDB: initDB(p)},
 			Managed: cnpg.Managed{Roles: []cnpg.Role{{
 				Name: naming.ComplianceRole, Ensure: "present", Login: true, ConnectionLimit: -1,
 				PasswordSecret: cnpg.Name{Name: naming.RoleSecret(p, naming.ComplianceRole)},
@@ -55,7 +48,23 @@ func Cluster(p *v1alpha1.ChatPool, image string) *cnpg.Cluster {
 		},
 	}
 	c.Annotations = map[string]string{cnpg.AnnotationSkipWALArchiving: "enabled"}
+	if place != nil {
+		place.fit(p, c)
+	}
 	return c
+}
+
+// initDB makes an empty database.
+func initDB(p *v1alpha1.ChatPool) *cnpg.InitDB {
+	return &cnpg.InitDB{
+		Database: naming.ChatRole, Owner: naming.ChatRole, Secret: cnpg.Name{Name: naming.RoleSecret(p, naming.ChatRole)},
+		DataChecksums: true, Encoding: "UTF8", LocaleCollate: "C.UTF-8", LocaleCType: "C.UTF-8",
+		// pg_monitor keeps the way for CloudNativePG's own metrics.
+		PostInitApplicationSQL: []string{
+			"REVOKE CONNECT, TEMPORARY ON DATABASE chat FROM PUBLIC",
+			"GRANT CONNECT ON DATABASE chat TO pg_monitor",
+		},
+	}
 }
 
 // synchronous: any one mirror must have flushed a commit. Without mirrors there is nothing to wait for.

@@ -55,6 +55,45 @@ func rich(p *v1alpha1.ChatPool) {
 	p.Spec.Database.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
 }
 
+// twoSites: home is reached by its address and has a fixed port, backup by a name.
+func twoSites(p *v1alpha1.ChatPool) {
+	p.Spec.Sites = []v1alpha1.Site{
+		{
+			Name: "home", Role: v1alpha1.SitePrimary, DatabaseEndpoint: "10.90.1.11:30432",
+			DatabaseService: &v1alpha1.DatabaseService{Type: corev1.ServiceTypeNodePort, NodePort: 30432},
+		},
+		{
+			Name: "backup", Role: v1alpha1.SiteBackup, DatabaseEndpoint: "db.backup.example.com:15432",
+			DatabaseService: &v1alpha1.DatabaseService{
+				Type: corev1.ServiceTypeLoadBalancer, Annotations: map[string]string{"example.com/lb": "internal"},
+			},
+		},
+	}
+}
+
+func place(self string, standby bool) *Place {
+	s := pool(twoSites).Spec.Sites
+	l := &Place{Standby: standby, Copied: standby}
+	l.Self, l.Peer = s[0], s[1]
+	if self != s[0].Name {
+		l.Self, l.Peer = l.Peer, l.Self
+	}
+	return l
+}
+
+// siteObjects is all about the database of one of two sites.
+func siteObjects(t *testing.T, l *Place) []any {
+	t.Helper()
+	p := pool(twoSites)
+	objects, err := SiteObjects(p, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects = append(objects, Cluster(p, "example.com/postgres:15", l), SharedCASecret(p, &pki.Authority{Bundle: []byte("bundle"), Key: []byte("key")}),
+		CopiedSecret(p, RoleSecret(p, "chat", []byte("secret"))), databasePolicy(p))
+	return objects
+}
+
 var revision = Revision{Image: "example.com/chatpool:1", ConfigHash: "0123456789"}
 
 // Every builder, for the pools that make a difference to it.
@@ -66,11 +105,13 @@ func TestGolden(t *testing.T) {
 		"servers-external":   {Servers(pool(external), revision)},
 		"migration":          {Migration(plain, revision)},
 		"migration-external": {Migration(pool(external), revision)},
-		"database":           {Cluster(plain, "example.com/postgres:15"), ComplianceDatabase(plain)},
-		"database-rich":      {Cluster(pool(rich), "")},
+		"database":           {Cluster(plain, "example.com/postgres:15", nil), ComplianceDatabase(plain)},
+		"database-rich":      {Cluster(pool(rich), "", nil)},
 		"database-single": {Cluster(pool(func(p *v1alpha1.ChatPool) {
 			p.Spec.Database.Instances, p.Spec.Database.Durability = 1, v1alpha1.PreferMirror
-		}), "")},
+		}), "", nil)},
+		"sites-home":            siteObjects(t, place("home", false)),
+		"sites-backup":          siteObjects(t, place("backup", true)),
 		"services":              list(Services(plain)),
 		"services-rich":         list(Services(pool(rich))),
 		"networkpolicies":       list(NetworkPolicies(plain, "chatpool-system")),

@@ -27,6 +27,25 @@ func TLSSecret(p *v1alpha1.ChatPool, name string, l pki.Leaf, bundle []byte) *co
 		map[string][]byte{corev1.TLSCertKey: l.Cert, corev1.TLSPrivateKeyKey: l.Key, KeyCACert: bundle})
 }
 
+// SharedCASecret keeps the CA of the databases in both sites, the key as an EC key in PEM, as CloudNativePG wants it.
+func SharedCASecret(p *v1alpha1.ChatPool, a *pki.Authority) *corev1.Secret {
+	return secret(naming.Kept(p, naming.SharedCASecret(p), naming.Database), corev1.SecretTypeOpaque,
+		map[string][]byte{KeyCACert: a.Bundle, KeyCAKey: a.Key})
+}
+
+// CopiedSecret is one of naming.EqualSecrets with what the other site has in it.
+func CopiedSecret(p *v1alpha1.ChatPool, from *corev1.Secret) *corev1.Secret {
+	component := naming.Chat
+	if from.Name != naming.CASecret(p) && from.Name != naming.MadeUsersSecret(p) {
+		component = naming.Database
+	}
+	s := secret(naming.Kept(p, from.Name, component), from.Type, from.Data)
+	if from.Type == corev1.SecretTypeBasicAuth {
+		s.Labels[naming.LabelCNPGReload] = "true"
+	}
+	return s
+}
+
 // UsersSecret keeps the passwords that the operator made, by user.
 func UsersSecret(p *v1alpha1.ChatPool, passwords map[string][]byte) *corev1.Secret {
 	return secret(naming.Kept(p, naming.MadeUsersSecret(p), naming.Chat), corev1.SecretTypeOpaque, passwords)

@@ -20,10 +20,17 @@ import (
 // life are over or the CA or their names have changed. Servers read them again by themselves.
 func certificates(r *round) ([]any, condition.State) {
 	p := r.pool
-	authority, objects, err := authority(r)
+	name := naming.CASecret(p)
+	if r.copies() && r.seen.secrets[name] == nil {
+		return nil, condition.Waiting(v1alpha1.ReasonSecretMissing, "Secret %s is not copied from site %s yet", name, r.place.Peer.Name)
+	}
+	authority, err := authority(r, name, fmt.Sprintf("%s.%s", p.Name, p.Namespace), nil)
 	if err != nil {
-		return nil, condition.Stuck(v1alpha1.ReasonSecretIncomplete,
-			"Secret %s: %v; restore it, or delete it for a new CA", naming.CASecret(p), err)
+		return nil, condition.Stuck(v1alpha1.ReasonSecretIncomplete, "Secret %s: %v; restore it, or delete it for a new CA", name, err)
+	}
+	var objects []any
+	if !r.copies() {
+		objects = append(objects, build.CASecret(p, authority))
 	}
 	leaves := []struct {
 		secret string
@@ -53,25 +60,20 @@ func certificates(r *round) ([]any, condition.State) {
 	return objects, condition.True(v1alpha1.ReasonReady, "issued by the pool's own CA, Secret %s", naming.CASecret(p))
 }
 
-// authority reads the CA, or makes one. Its Secret is applied only when it is new: it is the root of everything.
-func authority(r *round) (*pki.Authority, []any, error) {
-	name := naming.CASecret(r.pool)
-	var former []byte
-	if s := r.seen.secrets[name]; s != nil {
+// authority reads a CA, or makes one when there is none or it is old; former is what to go on trusting then, besides
+// what there was. A site that copies its Secrets makes none.
+func authority(r *round, secret, commonName string, former []byte) (*pki.Authority, error) {
+	if s := r.seen.secrets[secret]; s != nil {
 		a, err := pki.LoadAuthority(s.Data[build.KeyCACert], s.Data[build.KeyCAKey])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if !a.Due(r.now) {
-			return a, []any{build.CASecret(r.pool, a)}, nil
+		if r.copies() || !a.Due(r.now) {
+			return a, nil
 		}
 		former = a.Bundle
 	}
-	a, err := pki.NewAuthority(fmt.Sprintf("%s.%s", r.pool.Name, r.pool.Namespace), former, r.now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return a, []any{build.CASecret(r.pool, a)}, nil
+	return pki.NewAuthority(commonName, former, r.now)
 }
 
 // givenCertificate checks the Secret that spec.tls names.

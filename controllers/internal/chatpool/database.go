@@ -18,16 +18,58 @@ func database(r *round) ([]any, condition.State) {
 	if p.Spec.Database.Provider == v1alpha1.External {
 		return nil, externalDatabase(r)
 	}
-	objects := []any{
-		build.RoleSecret(p, naming.ChatRole, rolePassword(r, naming.ChatRole)),
-		build.RoleSecret(p, naming.ComplianceRole, rolePassword(r, naming.ComplianceRole)),
+	var objects []any
+	if r.copies() {
+		for _, role := range []string{naming.RoleSecret(p, naming.ChatRole), naming.RoleSecret(p, naming.ComplianceRole), naming.SharedCASecret(p)} {
+			if r.seen.secrets[role] == nil {
+				return nil, condition.Waiting(v1alpha1.ReasonSecretMissing, "Secret %s is not copied from site %s yet", role, r.place.Peer.Name)
+			}
+		}
+	} else {
+		objects = append(objects,
+			build.RoleSecret(p, naming.ChatRole, rolePassword(r, naming.ChatRole)),
+			build.RoleSecret(p, naming.ComplianceRole, rolePassword(r, naming.ComplianceRole)))
 	}
 	if r.seen.noCNPG {
 		return objects, condition.Stuck(v1alpha1.ReasonNoCloudNativePG,
 			"CloudNativePG is not installed in this cluster: install its operator, version 1.30 (https://cloudnative-pg.io), or use provider External")
 	}
-	objects = append(objects, build.Cluster(p, r.config.PostgresImage), build.ComplianceDatabase(p))
+	if r.place != nil {
+		more, err := siteObjects(r)
+		if err != nil {
+			return objects, condition.Stuck(v1alpha1.ReasonSecretIncomplete, "Secret %s: %v; restore it from the other site, or delete it in both for a new CA", naming.SharedCASecret(p), err)
+		}
+		objects = append(objects, more...)
+	}
+	c := build.Cluster(p, r.config.PostgresImage, r.place)
+	if r.place != nil && r.seen.cluster != nil {
+		// It was decided to keep this very one: if it goes meanwhile, it is not made anew, which would be an empty one.
+		c.UID = r.seen.cluster.UID
+	}
+	objects = append(objects, c)
+	if !r.copies() {
+		objects = append(objects, build.ComplianceDatabase(p))
+	}
 	return objects, databaseState(p, r.seen.cluster)
+}
+
+// siteObjects are what the database needs in one of two sites. A CA that CloudNativePG made for it when it was alone
+// stays trusted.
+func siteObjects(r *round) ([]any, error) {
+	p := r.pool
+	objects, err := build.SiteObjects(p, r.place)
+	if err != nil || r.copies() {
+		return objects, err
+	}
+	var former []byte
+	if s := r.seen.secrets[naming.OwnDatabaseCASecret(p)]; s != nil {
+		former = s.Data[build.KeyCACert]
+	}
+	ca, err := authority(r, naming.SharedCASecret(p), fmt.Sprintf("%s.%s", naming.Cluster(p), p.Namespace), former)
+	if err != nil {
+		return nil, err
+	}
+	return append(objects, build.SharedCASecret(p, ca)), nil
 }
 
 func externalDatabase(r *round) condition.State {
@@ -53,7 +95,7 @@ func databaseState(p *v1alpha1.ChatPool, c *cnpg.Cluster) condition.State {
 			Summary: fmt.Sprintf("%d/%d", c.Status.ReadyInstances, want),
 		}
 	}
-	st.Mirror = p.Status.Database.Mirror
+	st.Mirror, st.Data = p.Status.Database.Mirror, p.Status.Database.Data
 	p.Status.Database = st
 	switch {
 	case c == nil || c.Status.Phase == "":

@@ -10,6 +10,7 @@ import (
 	"chatpool.dev/controllers/internal/naming"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +21,8 @@ import (
 )
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=delete
+// +kubebuilder:rbac:groups="",resources=services;configmaps,verbs=delete
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=delete
 // +kubebuilder:rbac:groups=postgresql.cnpg.io,resources=clusters;databases,verbs=get;delete
 
@@ -62,11 +65,16 @@ func (r *Reconciler) deleteKept(ctx context.Context, pool *v1alpha1.ChatPool) (b
 	policy := &networkingv1.NetworkPolicy{}
 	policy.Name = naming.Cluster(pool)
 	cluster := foreign(cnpg.ClusterKind, naming.Cluster(pool))
-	for _, o := range []client.Object{
+	objects := []client.Object{
 		foreign(cnpg.DatabaseKind, naming.ComplianceDatabase(pool)), cluster, policy,
 		secret(naming.CASecret(pool)), secret(naming.MadeUsersSecret(pool)),
 		secret(naming.RoleSecret(pool, naming.ChatRole)), secret(naming.RoleSecret(pool, naming.ComplianceRole)),
-	} {
+	}
+	if pool.HasTwoSites() {
+		objects = append(objects, keptSites(pool)...)
+		objects = append(objects, secret(naming.SharedCASecret(pool)))
+	}
+	for _, o := range objects {
 		if err := r.deleteOurs(ctx, pool, o); err != nil {
 			return false, err
 		}
@@ -76,6 +84,19 @@ func (r *Reconciler) deleteKept(ctx context.Context, pool *v1alpha1.ChatPool) (b
 		return true, nil
 	}
 	return !exists, err
+}
+
+// keptSites are what build.SiteObjects makes.
+func keptSites(pool *v1alpha1.ChatPool) []client.Object {
+	named := func(o client.Object, name string) client.Object { o.SetName(name); return o }
+	out := []client.Object{
+		named(&corev1.Service{}, naming.MetricsService(pool)), named(&corev1.ConfigMap{}, naming.MetricsService(pool)),
+	}
+	for _, s := range pool.Spec.Sites {
+		name := naming.SiteService(pool, s.Name)
+		out = append(out, named(&corev1.Service{}, name), foreign(discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), name))
+	}
+	return out
 }
 
 // deleteOurs deletes an object if it carries the pool's label.

@@ -20,6 +20,9 @@ func directory(r *round) ([]any, condition.State) {
 	}
 	users := p.Spec.Directory.Static.Users
 	if p.Spec.Directory.Static.PasswordsSecretName == "" {
+		if r.copies() {
+			return nil, copiedUsers(r, name, len(users))
+		}
 		made := map[string][]byte{}
 		for _, u := range users {
 			if made[u.Name] = given[u.Name]; len(made[u.Name]) == 0 {
@@ -44,6 +47,14 @@ func directory(r *round) ([]any, condition.State) {
 			"Secret %s has no password for %s; add a key for each", name, strings.Join(missing, ", "))
 	}
 	return nil, condition.True(v1alpha1.ReasonReady, "%d users, passwords from Secret %s", len(users), name)
+}
+
+// copiedUsers: at a standby the passwords are those of the active site.
+func copiedUsers(r *round, secret string, users int) condition.State {
+	if r.seen.secrets[secret] == nil {
+		return condition.Waiting(v1alpha1.ReasonSecretMissing, "Secret %s is not copied from site %s yet", secret, r.place.Peer.Name)
+	}
+	return condition.True(v1alpha1.ReasonReady, "%d users, passwords as in site %s", users, r.place.Peer.Name)
 }
 
 // password makes one that is easily typed: 20 characters, 100 bits.

@@ -59,6 +59,9 @@ func (r *Reconciler) observeSecrets(ctx context.Context, pool *v1alpha1.ChatPool
 	if pool.Spec.Database.Provider == v1alpha1.CloudNativePG {
 		names = append(names, naming.RoleSecret(pool, naming.ComplianceRole))
 	}
+	if pool.HasTwoSites() {
+		names = append(names, naming.SharedCASecret(pool), naming.OwnDatabaseCASecret(pool))
+	}
 	for _, name := range names {
 		s := &corev1.Secret{}
 		if found, err := r.get(ctx, pool, name, s); err != nil {

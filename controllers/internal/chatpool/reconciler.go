@@ -27,6 +27,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 )
 
 // Config is what the operator itself is told.
@@ -39,6 +40,8 @@ type Config struct {
 	PostgresImage string
 	// Namespace is the operator's own, the only one from which the admin API is reached.
 	Namespace string
+	// Metrics is where a pool's database has its metrics; nil means its Service for that.
+	Metrics func(*v1alpha1.ChatPool) string
 }
 
 // Recorder tells people what happened.
@@ -52,6 +55,11 @@ type Reconciler struct {
 	Config Config
 	Events Recorder
 	Now    func() time.Time
+	// Peers reads the other site of a pool that has two, Views has what was found of it lately.
+	Peers Peers
+	Views Views
+	// Woken has the pools of which something changed in the other site.
+	Woken <-chan event.GenericEvent
 	// Database is called when CloudNativePG is found installed, so that its Clusters can be watched.
 	Database func() error
 }
@@ -79,7 +87,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 		}
 		before = pool.DeepCopy()
 	}
-	err := r.round(ctx, pool)
+	err := r.round(ctx, before, pool)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil // the pool is going to be deleted, too
 	}
@@ -98,13 +106,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 	return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil
 }
 
-// round observes, runs the phases and fills the status in memory.
-func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
+// round observes, runs the phases and fills the status in memory. before is the object as the status will be compared.
+func (r *Reconciler) round(ctx context.Context, before, pool *v1alpha1.ChatPool) error {
 	rd := &round{pool: pool, config: r.Config, now: r.Now(), states: map[string]condition.State{}}
 	pool.Status.Site, pool.Status.Address = r.Config.Site, convert.Address(pool)
-	if s, lives := livesHere(pool, r.Config.Site); !lives {
+	if s, lives := livesHere(pool, r.Config.Site); !lives && !pool.HasTwoSites() {
 		pool.Status.ObservedGeneration = pool.Generation
-		rd.standby(s)
+		rd.elsewhere(s)
 		return nil
 	}
 	seen, err := r.observe(ctx, pool)
@@ -113,6 +121,23 @@ func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 	}
 	rd.seen = seen
 	pool.Status.ObservedGeneration = pool.Generation // not before something is known of it
+	phases := phases
+	if !pool.HasTwoSites() && seen.cluster != nil && seen.cluster.Follows() {
+		// Without its second site the Cluster would be written here, beside the one that it follows.
+		rd.hold(condition.Stuck(v1alpha1.ReasonPeerHasData,
+			"the database here follows site %s, and spec.sites does not name two sites any more: name both again; or, to give up this site, delete the ChatPool and its Cluster here",
+			seen.cluster.Spec.Replica.Primary))
+		return nil
+	}
+	if pool.HasTwoSites() {
+		goOn, err := r.locate(ctx, before, rd)
+		if err != nil || !goOn {
+			return err
+		}
+		if phases = activePhases; rd.place.Standby {
+			phases = standbyPhases
+		}
+	}
 	var errs []error
 	for _, ph := range phases {
 		objects, state := ph.decide(rd)

@@ -1,11 +1,13 @@
 package chatpool
 
 import (
+	"slices"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/build"
 	"chatpool.dev/controllers/internal/condition"
+	"chatpool.dev/controllers/internal/exchange"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -17,6 +19,10 @@ type round struct {
 	now    time.Time
 	seen   observed
 	states map[string]condition.State
+	// place is what this site's database is, in a pool with two sites; nil with one.
+	place *build.Place
+	// view is what was found of the other site lately.
+	view exchange.View
 
 	// configJSON and revision are set by the configuration, before any phase needs them.
 	configJSON string
@@ -34,7 +40,7 @@ type phase struct {
 	decide    func(*round) ([]any, condition.State)
 }
 
-// phases in the order in which they run.
+// phases in the order in which they run, for a pool with one site.
 var phases = []phase{
 	{v1alpha1.ConditionCertificatesReady, certificates},
 	{v1alpha1.ConditionDirectoryReady, directory},
@@ -43,3 +49,22 @@ var phases = []phase{
 	{v1alpha1.ConditionSchemaReady, schema},
 	{v1alpha1.ConditionServersReady, servers},
 }
+
+// activePhases are those of the active of two sites.
+var activePhases = slices.Concat(phases, []phase{
+	{v1alpha1.ConditionPeerReady, peerAlive},
+	{v1alpha1.ConditionFailoverReady, failover},
+})
+
+// standbyPhases are those of the other one. Nothing is migrated there: the schema comes with the data.
+var standbyPhases = []phase{
+	{v1alpha1.ConditionCertificatesReady, certificates},
+	{v1alpha1.ConditionDirectoryReady, directory},
+	{v1alpha1.ConditionDatabaseReady, database},
+	{v1alpha1.ConditionStandby, standby},
+	{v1alpha1.ConditionPeerReady, peerAlive},
+	{v1alpha1.ConditionFailoverReady, failover},
+}
+
+// copies tells whether Secrets that both sites share come from the other one.
+func (r *round) copies() bool { return r.place != nil && r.place.Standby }

@@ -25,20 +25,9 @@ const failedFor = 5 * time.Minute
 // to a revision only after its Job has succeeded.
 func schema(r *round) ([]any, condition.State) {
 	p := r.pool
-	c, err := convert.PoolConfig(p, r.config.Site)
-	if err != nil {
-		return nil, condition.Stuck(v1alpha1.ReasonRefused, "%v", err)
-	}
-	r.revision.Image = r.config.Image
-	if r.configJSON, err = convert.JSON(c); err != nil {
-		return nil, condition.Failed(err)
-	}
-	if r.revision.ConfigHash, err = convert.RestartHash(c); err != nil {
-		return nil, condition.Failed(err)
-	}
-	objects := []any{build.ServiceAccount(p), build.ConfigMap(p, r.configJSON)}
-	for _, n := range build.NetworkPolicies(p, r.config.Namespace) {
-		objects = append(objects, n)
+	objects, wrong := configure(r)
+	if wrong != nil {
+		return nil, *wrong
 	}
 	name := naming.Migration(p, r.revision.Hash())
 	job := find(r.seen.migrations, name)
@@ -60,6 +49,29 @@ func schema(r *round) ([]any, condition.State) {
 	}
 	return objects, running(p, name)
 }
+
+// configure makes what pods need before they can start, and says what a roll-out would be about.
+func configure(r *round) ([]any, *condition.State) {
+	p := r.pool
+	c, err := convert.PoolConfig(p, r.config.Site)
+	if err != nil {
+		return nil, because(condition.Stuck(v1alpha1.ReasonRefused, "%v", err))
+	}
+	r.revision.Image = r.config.Image
+	if r.configJSON, err = convert.JSON(c); err != nil {
+		return nil, because(condition.Failed(err))
+	}
+	if r.revision.ConfigHash, err = convert.RestartHash(c); err != nil {
+		return nil, because(condition.Failed(err))
+	}
+	objects := []any{build.ServiceAccount(p), build.ConfigMap(p, r.configJSON)}
+	for _, n := range build.NetworkPolicies(p, r.config.Namespace) {
+		objects = append(objects, n)
+	}
+	return objects, nil
+}
+
+func because(s condition.State) *condition.State { return &s }
 
 func running(p *v1alpha1.ChatPool, job string) condition.State {
 	return condition.Waiting(v1alpha1.ReasonMigrationRunning, "the database is being migrated; follow it: kubectl -n %s logs -f job/%s", p.Namespace, job)

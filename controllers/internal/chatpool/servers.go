@@ -2,6 +2,7 @@ package chatpool
 
 import (
 	"fmt"
+	"slices"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/build"
@@ -25,10 +26,7 @@ func servers(r *round) ([]any, condition.State) {
 		Summary: fmt.Sprintf("0/%d", want), Image: r.revision.Image,
 		Selector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: naming.Selector(p, naming.Chat)}),
 	}
-	objects := []any{build.DisruptionBudget(p)}
-	for _, s := range build.Services(p) {
-		objects = append(objects, s)
-	}
+	objects := reach(p)
 	set := r.seen.servers
 	if set != nil {
 		p.Status.Servers.Replicas, p.Status.Servers.Ready = set.Status.Replicas, set.Status.ReadyReplicas
@@ -42,6 +40,33 @@ func servers(r *round) ([]any, condition.State) {
 		return objects, condition.Waiting(v1alpha1.ReasonWaitingForMigration, "%s ready; their update waits for the migration", p.Status.Servers.Summary)
 	}
 	return append(objects, build.Servers(p, r.revision)), serversState(r)
+}
+
+// reach is what leads to servers.
+func reach(p *v1alpha1.ChatPool) []any {
+	objects := []any{build.DisruptionBudget(p)}
+	for _, s := range build.Services(p) {
+		objects = append(objects, s)
+	}
+	return objects
+}
+
+// standby keeps everything ready for servers in the site that follows, and runs none: they could not serve anybody.
+func standby(r *round) ([]any, condition.State) {
+	p := r.pool
+	p.Status.Servers = v1alpha1.ServersStatus{
+		Summary: "0/0", Selector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: naming.Selector(p, naming.Chat)}),
+	}
+	objects, wrong := configure(r)
+	if wrong != nil {
+		return nil, *wrong
+	}
+	p.Status.Servers.Image = r.revision.Image
+	set := build.Servers(p, r.revision)
+	none := int32(0)
+	set.Spec.Replicas = &none
+	return slices.Concat(objects, reach(p), []any{set}), condition.True(v1alpha1.ReasonSitesNotActive,
+		"the pool lives in site %s; no server runs in site %s", r.place.Peer.Name, r.place.Self.Name)
 }
 
 func serversState(r *round) condition.State {

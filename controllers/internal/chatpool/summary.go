@@ -2,6 +2,7 @@ package chatpool
 
 import (
 	"fmt"
+	"slices"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/condition"
@@ -13,13 +14,21 @@ import (
 // summarize computes Ready and the word for people.
 func (r *round) summarize() {
 	p := r.pool
-	condition.Summarize(p, r.states, fmt.Sprintf("clients reach %s at %s.%s.svc", p.Status.Address, naming.PublicService(p), p.Namespace))
+	ready := fmt.Sprintf("clients reach %s at %s.%s.svc", p.Status.Address, naming.PublicService(p), p.Namespace)
+	if r.copies() {
+		ready = fmt.Sprintf("this site follows site %s, where clients reach %s", r.place.Peer.Name, p.Status.Address)
+	}
+	condition.Summarize(p, r.states, ready)
 	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
 	switch {
+	case condition.IsTrue(p, v1alpha1.ConditionReady) && r.copies():
+		p.Status.State = v1alpha1.StateStandby
 	case condition.IsTrue(p, v1alpha1.ConditionReady):
 		p.Status.State = v1alpha1.StateRunning
 	case condition.IsTrue(p, v1alpha1.ConditionStalled):
 		p.Status.State = v1alpha1.StateStalled
+	case r.copies() && p.Status.State == v1alpha1.StateStandby:
+		p.Status.State = v1alpha1.StateDegraded
 	case r.seen.servers == nil || p.Status.State == "" || p.Status.State == v1alpha1.StateCreating:
 		p.Status.State = v1alpha1.StateCreating
 	case serversReason == v1alpha1.ReasonProgressing || serversReason == v1alpha1.ReasonWaitingForMigration:
@@ -44,8 +53,8 @@ func livesHere(p *v1alpha1.ChatPool, site string) (where string, here bool) {
 	return "", false
 }
 
-// standby is the status of a pool that lives in another site: nothing is made or changed here.
-func (r *round) standby(where string) {
+// elsewhere is the status of a pool whose only site is another one: nothing is made or changed here.
+func (r *round) elsewhere(where string) {
 	p := r.pool
 	p.Status.State = v1alpha1.StateStandby
 	known := false
@@ -57,16 +66,26 @@ func (r *round) standby(where string) {
 		state = condition.Stuck(v1alpha1.ReasonSitesNotActive,
 			"this operator's site is %q, which spec.sites does not have: correct spec.sites[].name, or the operator's --site", r.config.Site)
 	}
-	for _, ph := range phases {
+	r.hold(state)
+}
+
+// hold is the status while nothing is done: the state is Ready's, and conditions of what is not looked at go.
+func (r *round) hold(state condition.State) {
+	p := r.pool
+	for _, ph := range slices.Concat(activePhases, standbyPhases) {
 		meta.RemoveStatusCondition(&p.Status.Conditions, ph.condition)
 	}
-	condition.Set(p, v1alpha1.ConditionReady, state)
+	condition.Set(p, v1alpha1.ConditionReady, condition.State{Status: "False", Reason: state.Reason, Message: state.Message})
 	stalled := condition.Waiting(state.Reason, "%s", state.Message)
 	if state.Stalled {
 		stalled.Status = "True"
 	}
 	condition.Set(p, v1alpha1.ConditionStalled, stalled)
-	condition.Set(p, v1alpha1.ConditionReconciling, condition.Waiting(state.Reason, "%s", state.Message))
+	reconciling := condition.Waiting(state.Reason, "%s", state.Message)
+	if p.HasTwoSites() && !state.Stalled {
+		reconciling.Status = "True"
+	}
+	condition.Set(p, v1alpha1.ConditionReconciling, reconciling)
 }
 
 // setDeleting says what the deletion of a pool waits for.

@@ -44,6 +44,11 @@ func (r *Reconciler) Setup(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
+	if r.Woken != nil {
+		if err := c.Watch(source.Channel(r.Woken, &handler.EnqueueRequestForObject{})); err != nil {
+			return err
+		}
+	}
 	// CloudNativePG may be installed after us: its Clusters are watched from the first round that finds the kind.
 	var lock sync.Mutex
 	watched := false

@@ -45,6 +45,10 @@ type ClusterSpec struct {
 	PostgreSQL            PostgreSQL                  `json:"postgresql"`
 	Bootstrap             Bootstrap                   `json:"bootstrap"`
 	Managed               Managed                     `json:"managed"`
+	Certificates          *Certificates               `json:"certificates,omitempty"`
+	Monitoring            *Monitoring                 `json:"monitoring,omitempty"`
+	Replica               *Replica                    `json:"replica,omitempty"`
+	ExternalClusters      []ExternalCluster           `json:"externalClusters,omitempty"`
 }
 
 // Metadata is passed on to everything that CloudNativePG makes for the Cluster.
@@ -102,7 +106,16 @@ type Synchronous struct {
 
 // Bootstrap says how the first instance comes to be. CloudNativePG ignores later changes.
 type Bootstrap struct {
-	InitDB InitDB `json:"initdb"`
+	InitDB       *InitDB       `json:"initdb,omitempty"`
+	PGBaseBackup *PGBaseBackup `json:"pg_basebackup,omitempty"`
+}
+
+// PGBaseBackup copies the database of an external cluster.
+type PGBaseBackup struct {
+	Source   string `json:"source"`
+	Database string `json:"database"`
+	Owner    string `json:"owner"`
+	Secret   Name   `json:"secret"`
 }
 
 // InitDB makes an empty database.
@@ -117,9 +130,70 @@ type InitDB struct {
 	PostInitApplicationSQL []string `json:"postInitApplicationSQL,omitempty"`
 }
 
-// Managed has the further roles.
+// Managed has the further roles and Services.
 type Managed struct {
-	Roles []Role `json:"roles"`
+	Roles    []Role    `json:"roles"`
+	Services *Services `json:"services,omitempty"`
+}
+
+// Services are those besides CloudNativePG's own.
+type Services struct {
+	Additional []Service `json:"additional"`
+}
+
+// Service leads to instances by their role; in a standby, rw is the one that the others follow.
+type Service struct {
+	SelectorType    string          `json:"selectorType"`
+	UpdateStrategy  string          `json:"updateStrategy"`
+	ServiceTemplate ServiceTemplate `json:"serviceTemplate"`
+}
+
+// ServiceTemplate is the Service.
+type ServiceTemplate struct {
+	Metadata ServiceMetadata    `json:"metadata"`
+	Spec     corev1.ServiceSpec `json:"spec"`
+}
+
+// ServiceMetadata is the Service's.
+type ServiceMetadata struct {
+	Name        string            `json:"name"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// Certificates names the CA that CloudNativePG issues certificates from, and further names of the servers.
+type Certificates struct {
+	ServerCASecret    string   `json:"serverCASecret"`
+	ClientCASecret    string   `json:"clientCASecret"`
+	ServerAltDNSNames []string `json:"serverAltDNSNames,omitempty"`
+}
+
+// Monitoring has the queries of which metrics are made, and for how long their answers are kept.
+type Monitoring struct {
+	CustomQueriesConfigMap []KeyOf `json:"customQueriesConfigMap"`
+	MetricsQueriesTTL      string  `json:"metricsQueriesTTL"`
+}
+
+// Replica says which of the external clusters is this one, which is written, and which to follow.
+type Replica struct {
+	Self    string `json:"self"`
+	Primary string `json:"primary"`
+	Source  string `json:"source"`
+}
+
+// ExternalCluster is how a site's database is reached.
+type ExternalCluster struct {
+	Name string `json:"name"`
+	// ConnectionParameters are used by libpq and by pgx, so only those that both know may be named.
+	ConnectionParameters map[string]string `json:"connectionParameters"`
+	SSLKey               KeyOf             `json:"sslKey"`
+	SSLCert              KeyOf             `json:"sslCert"`
+	SSLRootCert          KeyOf             `json:"sslRootCert"`
+}
+
+// KeyOf is a key of a Secret or ConfigMap.
+type KeyOf struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
 }
 
 // Role is a database role.

@@ -48,6 +48,11 @@ func (c *Cluster) PrimaryReady() bool {
 	return false
 }
 
+// Follows tells whether the Cluster follows another one.
+func (c *Cluster) Follows() bool {
+	return c.Spec.Replica != nil && c.Spec.Replica.Primary != c.Spec.Replica.Self
+}
+
 // Mirrors is how many mirrors are ready; CloudNativePG counts only those that follow.
 func (c *Cluster) Mirrors() int {
 	n := 0

@@ -72,6 +72,12 @@ func TestInvalidManifestsAreRefused(t *testing.T) {
 		"an external database in two sites": {
 			pool("database: {provider: External, externalSecretName: dsn}\nsites: [{name: a, role: Primary}, {name: b, role: Backup}]"),
 			[]string{"spec.database.provider", "use CloudNativePG"}},
+		"a fixed port of a load balancer": {
+			pool("sites: [{name: a, role: Primary, databaseService: {type: LoadBalancer, nodePort: 30432}}]"),
+			[]string{"spec.sites[0].databaseService.nodePort", "set type to NodePort"}},
+		"names of pool and site that are too long together": {
+			"apiVersion: chatpool.dev/v1alpha1\nkind: ChatPool\nmetadata: {name: " + strings.Repeat("p", 32) + "}\nspec: {domain: example.com, sites: [{name: " + strings.Repeat("s", 23) + ", role: Primary}]}",
+			[]string{"spec.sites[].name", "at most 54 characters"}},
 		"a database endpoint that is a URL": {pool("sites: [{name: a, role: Primary, databaseEndpoint: \"tcp://db\"}]"),
 			[]string{"spec.sites[0].databaseEndpoint", "HOST or HOST:PORT"}},
 		"a user's name with a space": {pool("directory: {static: {users: [{name: al ice}]}}"),
@@ -150,7 +156,7 @@ func TestValidManifestsAreTaken(t *testing.T) {
 	for sentence, m := range map[string]string{
 		"a minimal pool":       pool(""),
 		"one site":             pool("sites: [{name: home, role: Primary, sipName: chat.example.com}]"),
-		"two sites":            pool("poolState: FailedOver\nsites: [{name: a, role: Primary, databaseEndpoint: \"10.1.2.3:30432\"}, {name: b, role: Backup}]"),
+		"two sites":            pool("poolState: FailedOver\nsites: [{name: a, role: Primary, databaseEndpoint: \"10.1.2.3:30432\"}, {name: b, role: Backup, databaseService: {type: NodePort, nodePort: 30432}}]"),
 		"an external database": pool("database: {provider: External, externalSecretName: dsn}"),
 		"one instance":         pool("database: {instances: 1, durability: PreferMirror}"),
 		"a larger volume":      pool("database: {storage: {size: 2Ti, storageClassName: fast}}"),

@@ -4,25 +4,21 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers"
+	"chatpool.dev/controllers/internal/envtest/apiserver"
 	"chatpool.dev/controllers/internal/poolapi"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/yaml"
 )
 
 // k8s speaks to the API server without a cache; operator is what the manager under test was told.
@@ -47,35 +43,16 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	dir, err := assets()
-	if err != nil {
-		return 1, err
-	}
 	ctrl.SetLogger(logr.Discard())
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: dir,
-		CRDDirectoryPaths:     []string{filepath.Join(root, "config/crd"), "testdata/cloudnativepg-1.30.0.yaml"},
-		ErrorIfCRDPathMissing: true,
-	}
-	config, err := env.Start()
-	if err != nil {
-		return 1, fmt.Errorf("start the API server: %w", err)
-	}
-	defer func() { _ = env.Stop() }()
-	scheme, err := controllers.Scheme()
+	api, err := apiserver.Start(root)
 	if err != nil {
 		return 1, err
 	}
-	if k8s, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
-		return 1, err
-	}
-	own, err := asOperator(env)
-	if err != nil {
-		return 1, err
-	}
-	options := ctrl.Options{Scheme: scheme, Metrics: server.Options{BindAddress: "0"}}
+	defer api.Stop()
+	k8s = api.Client
+	options := ctrl.Options{Scheme: k8s.Scheme(), Metrics: server.Options{BindAddress: "0"}}
 	controllers.Limit(&options, nil)
-	mgr, err := ctrl.NewManager(own, options)
+	mgr, err := ctrl.NewManager(api.Operator, options)
 	if err != nil {
 		return 1, err
 	}
@@ -89,49 +66,6 @@ func run(m *testing.M) (code int, err error) {
 	code = m.Run()
 	stop()
 	return code, <-ended
-}
-
-// asOperator gives the operator its own identity, with the role that the chart gives it and no other.
-func asOperator(env *envtest.Environment) (*rest.Config, error) {
-	b, err := os.ReadFile(filepath.Join(root, "config/rbac/role.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	role := &rbacv1.ClusterRole{}
-	if err := yaml.UnmarshalStrict(b, role); err != nil {
-		return nil, fmt.Errorf("read the role: %w", err)
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: role.Name}},
-	}
-	for _, o := range []client.Object{role, binding} {
-		if err := k8s.Create(context.Background(), o); err != nil {
-			return nil, fmt.Errorf("give the operator its role: %w", err)
-		}
-	}
-	user, err := env.AddUser(envtest.User{Name: role.Name}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("add the operator as a user: %w", err)
-	}
-	config := user.Config()
-	config.QPS, config.Burst = 1000, 1000
-	return config, nil
-}
-
-// assets finds the API server's programs: where KUBEBUILDER_ASSETS says, or where the local cluster builds them.
-func assets() (string, error) {
-	dir := os.Getenv("KUBEBUILDER_ASSETS")
-	if dir == "" {
-		dir = filepath.Join(root, ".run/bin")
-	}
-	for _, name := range []string{"kube-apiserver", "etcd"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			return "", fmt.Errorf("these tests need %s in %s: build it by hack/cluster/build.sh kube-apiserver etcd kubectl (make test-envtest does), or set KUBEBUILDER_ASSETS: %w", name, dir, err)
-		}
-	}
-	return dir, nil
 }
 
 // fakeClock is the wall clock, moved forward by what a test says.

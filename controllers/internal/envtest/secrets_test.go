@@ -85,20 +85,26 @@ func TestSecretsThatTheManifestNames(t *testing.T) {
 	}
 }
 
-// An operator of another site makes nothing of a pool that does not live there.
+// An operator makes nothing of a pool whose sites do not name its own, and says what to correct.
 func TestAPoolThatLivesElsewhere(t *testing.T) {
-	ns := namespace(t)
-	create(t, testPool(ns, func(p *v1alpha1.ChatPool) {
-		p.Spec.Sites = []v1alpha1.Site{{Name: "away", Role: v1alpha1.SitePrimary}, {Name: "home", Role: v1alpha1.SiteBackup}}
-	}))
-	eventually(t, "the pool to stand by", func() error {
-		p := get(t, ns, "demo", &v1alpha1.ChatPool{})
-		if p.Status.State != v1alpha1.StateStandby {
-			return errors.New(p.Status.State)
-		}
-		return says(p.Status.Conditions, v1alpha1.ConditionReady, "False", v1alpha1.ReasonSitesNotActive)
-	})
-	if err := gone(t, cluster(ns)); err != nil {
-		t.Error(err)
+	for sentence, sites := range map[string][]v1alpha1.Site{
+		"in one other site":   {{Name: "away", Role: v1alpha1.SitePrimary}},
+		"in two other places": {{Name: "away", Role: v1alpha1.SitePrimary}, {Name: "far", Role: v1alpha1.SiteBackup}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			ns := namespace(t)
+			create(t, testPool(ns, func(p *v1alpha1.ChatPool) { p.Spec.Sites = sites }))
+			eventually(t, "the pool to be stalled", func() error {
+				p := get(t, ns, "demo", &v1alpha1.ChatPool{})
+				if m := message(p.Status.Conditions, v1alpha1.ConditionStalled); !strings.Contains(m, "correct spec.sites[].name, or the operator's --site") {
+					return fmt.Errorf("state %s, message %q", p.Status.State, m)
+				}
+				return errors.Join(says(p.Status.Conditions, v1alpha1.ConditionStalled, "True", v1alpha1.ReasonSitesNotActive),
+					says(p.Status.Conditions, v1alpha1.ConditionReady, "False", v1alpha1.ReasonSitesNotActive))
+			})
+			if err := gone(t, cluster(ns)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -56,8 +56,62 @@ func Cluster(p pool) string { return p.Name + "-db" }
 // DatabaseHost is the DNS name of the database's primary.
 func DatabaseHost(p pool) string { return Cluster(p) + "-rw." + p.Namespace + ".svc" }
 
-// DatabaseCASecret is CloudNativePG's, with the CA of the database's certificates.
-func DatabaseCASecret(p pool) string { return Cluster(p) + "-ca" }
+// DatabaseCASecret has the CA of the database's certificates: CloudNativePG's own, or the one that two sites share.
+func DatabaseCASecret(p pool) string {
+	if p.HasTwoSites() {
+		return SharedCASecret(p)
+	}
+	return OwnDatabaseCASecret(p)
+}
+
+// OwnDatabaseCASecret has the CA that CloudNativePG makes.
+func OwnDatabaseCASecret(p pool) string { return Cluster(p) + "-ca" }
+
+// SharedCASecret has the CA of the databases in both sites, with its key.
+func SharedCASecret(p pool) string { return Cluster(p) + "-shared-ca" }
+
+// ReplicationTLSSecret has the certificate with which CloudNativePG's followers sign in.
+func ReplicationTLSSecret(p pool) string { return Cluster(p) + "-replication" }
+
+// SiteService leads to the database of a site, from either site.
+func SiteService(p pool, site string) string { return Cluster(p) + "-site-" + site }
+
+// SiteHost is the DNS name of SiteService, and in the databases' certificates.
+func SiteHost(p pool, site string) string { return SiteService(p, site) + "." + p.Namespace + ".svc" }
+
+// ReplicationService is what the other site's databaseEndpoint leads to.
+func ReplicationService(p pool) string { return Cluster(p) + "-replicate" }
+
+// MetricsService leads to the metrics of the instance that the others of this site follow; also the ConfigMap with
+// the queries of which they are made.
+func MetricsService(p pool) string { return Cluster(p) + "-metrics" }
+
+// MetricsHost is the DNS name of MetricsService.
+func MetricsHost(p pool) string { return MetricsService(p) + "." + p.Namespace + ".svc" }
+
+// PeerAccount is the ServiceAccount, with its Role and its token, as which the other site's operator reads this one.
+func PeerAccount(p pool) string { return p.Name + "-peer" }
+
+// PeerSecret has the kubeconfig by which this site's operator reads the other one.
+func PeerSecret(p pool, site v1alpha1.Site) string {
+	if site.KubeconfigSecretName != "" {
+		return string(site.KubeconfigSecretName)
+	}
+	return p.Name + "-peer-" + site.Name
+}
+
+// NewPool is the value of AnnotationNewPool for a site.
+func NewPool(p pool, site string) string { return site + "/" + string(p.UID) }
+
+// EqualSecrets are those that must have the same contents in both sites: the operator of the standby copies them from
+// the active one.
+func EqualSecrets(p pool) []string {
+	names := []string{CASecret(p), SharedCASecret(p), RoleSecret(p, ChatRole), RoleSecret(p, ComplianceRole)}
+	if p.Spec.Directory.Static.PasswordsSecretName == "" {
+		names = append(names, MadeUsersSecret(p))
+	}
+	return names
+}
 
 // RoleSecret has name and password of a database role.
 func RoleSecret(p pool, role string) string { return Cluster(p) + "-" + role }

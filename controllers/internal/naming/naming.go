@@ -25,6 +25,8 @@ const (
 	LabelCNPGReload = "cnpg.io/reload"
 	// LabelCNPGCluster is on CloudNativePG's pods.
 	LabelCNPGCluster = "cnpg.io/cluster"
+	// LabelCNPGRole is on CloudNativePG's pods: primary is the one that the others of the Cluster follow.
+	LabelCNPGRole = "cnpg.io/instanceRole"
 )
 
 // Annotations.
@@ -32,6 +34,11 @@ const (
 	// AnnotationConfigHash on the pod template restarts servers when a part of the configuration changes that they
 	// read at start only.
 	AnnotationConfigHash = "chatpool.dev/config-hash"
+	// AnnotationNewPool says that a pool with two sites has no data anywhere, although the other site does not answer:
+	// SITE/UID, the site that it is about and the ChatPool's uid there, so that it does not outlive what it was said of.
+	AnnotationNewPool = "chatpool.dev/new-pool"
+	// AnnotationWasActive on a Cluster: it was once written, so it may have what no other has.
+	AnnotationWasActive = "chatpool.dev/was-active"
 	// Finalizer keeps a ChatPool, Category or Room until the operator has done what its deletionPolicy says.
 	Finalizer = "chatpool.dev/finalizer"
 )
@@ -52,6 +59,7 @@ const (
 	NameSIPS, NameSIP                      = "sips", "sip"
 	NameAdmin, NameHTTP                    = "admin", "http"
 	PortPostgres                           = 5432
+	PortDatabaseMetrics                    = 9187
 )
 
 // Labels are what every child of a pool carries.

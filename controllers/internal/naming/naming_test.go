@@ -22,6 +22,8 @@ func TestNamesOfTheLongestPoolAreValid(t *testing.T) {
 		"database instance Job":  Cluster(p) + "-99-initdb",
 		"revision of the pods":   Servers(p) + "-0123456789",
 		"database write Service": Cluster(p) + "-rw",
+		"database of a site":     SiteService(p, strings.Repeat("b", 54-len(p.Name))),
+		"database metrics":       MetricsService(p),
 	} {
 		if errs := validation.IsDNS1035Label(name); len(errs) > 0 {
 			t.Errorf("%s %q: %v", what, name, errs)

@@ -1,0 +1,173 @@
+// Package peer reads the other site of a pool: its ChatPool, and the Secrets that must be equal in both sites; nothing
+// else, which is all that the kubeconfig gives a right to. Every question has a deadline, and an answer is either
+// complete and read from the other API server just now, or an error.
+//
+// The kubeconfig comes from a Secret that anybody may have written who may write Secrets in the pool's namespace, so it
+// may neither run a program nor name files of ours.
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/controllers/internal/naming"
+	"chatpool.dev/controllers/internal/sites"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Patience is how long an answer may take.
+const Patience = 1500 * time.Millisecond
+
+// fresh is how long a connection is used without looking at its Secret again.
+const fresh = 10 * time.Second
+
+// KeyKubeconfig is the key of a peer Secret.
+const KeyKubeconfig = "kubeconfig"
+
+// Reader reads objects.
+type Reader interface {
+	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
+}
+
+// Connector reads other sites. It is safe for concurrent use.
+type Connector struct {
+	// Reader reads this cluster.
+	Reader Reader
+	Scheme *runtime.Scheme
+
+	lock  sync.Mutex
+	known map[types.NamespacedName]*connection
+}
+
+type connection struct {
+	reader  Reader
+	secret  types.UID
+	version string
+	checked time.Time
+}
+
+// Pool reads the pool's object in the other site.
+func (c *Connector) Pool(ctx context.Context, own *v1alpha1.ChatPool, pair sites.Pair) (*v1alpha1.ChatPool, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	r, err := c.connect(ctx, own, pair.Peer)
+	if err != nil {
+		return nil, err
+	}
+	p := &v1alpha1.ChatPool{}
+	if err := r.Get(ctx, client.ObjectKeyFromObject(own), p); apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("site %s has no ChatPool %s: apply the manifest there, too", pair.Peer.Name, own.Name)
+	} else if err != nil {
+		return nil, fmt.Errorf("read the ChatPool in site %s: %w", pair.Peer.Name, err)
+	}
+	return p, nil
+}
+
+// Secrets reads those that must be equal in both sites, as far as the other site has them.
+func (c *Connector) Secrets(ctx context.Context, own *v1alpha1.ChatPool, pair sites.Pair) ([]*corev1.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*Patience)
+	defer cancel()
+	r, err := c.connect(ctx, own, pair.Peer)
+	if err != nil {
+		return nil, err
+	}
+	var out []*corev1.Secret
+	for _, name := range naming.EqualSecrets(own) {
+		s := &corev1.Secret{}
+		if err := r.Get(ctx, naming.Key(own, name), s); apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil {
+			return nil, fmt.Errorf("read Secret %s in site %s: %w", name, pair.Peer.Name, err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// connect gives a reader of the other site, made anew when its Secret changed.
+func (c *Connector) connect(ctx context.Context, own *v1alpha1.ChatPool, site v1alpha1.Site) (Reader, error) {
+	key := naming.Key(own, naming.PeerSecret(own, site))
+	c.lock.Lock()
+	old := c.known[key]
+	c.lock.Unlock()
+	if old != nil && time.Since(old.checked) < fresh {
+		return old.reader, nil
+	}
+	s := &corev1.Secret{}
+	if err := c.Reader.Get(ctx, key, s); apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no Secret %s by which site %s could be read: make it by kubectl chatpool peer %s", key.Name, site.Name, own.Name)
+	} else if err != nil {
+		return nil, fmt.Errorf("read Secret %s: %w", key.Name, err)
+	}
+	next := &connection{secret: s.UID, version: s.ResourceVersion, checked: time.Now()}
+	if old != nil && old.secret == next.secret && old.version == next.version {
+		next.reader = old.reader
+	} else {
+		var err error
+		if next.reader, err = c.open(s.Data[KeyKubeconfig]); err != nil {
+			return nil, fmt.Errorf("use Secret %s for site %s: %w", key.Name, site.Name, err)
+		}
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.known == nil {
+		c.known = map[types.NamespacedName]*connection{}
+	}
+	c.known[key] = next
+	return next.reader, nil
+}
+
+// open makes a reader from a kubeconfig. It asks the other site nothing yet.
+func (c *Connector) open(kubeconfig []byte) (Reader, error) {
+	raw, err := clientcmd.Load(kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w", KeyKubeconfig, err)
+	}
+	if err := harmless(raw); err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.NewDefaultClientConfig(*raw, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read key %s: %w", KeyKubeconfig, err)
+	}
+	config.QPS, config.Burst, config.Timeout = 20, 40, 2*Patience
+	config.UserAgent = naming.FieldOwner
+	// The two kinds are known, so the other API server is not asked what it has.
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("ChatPool"), meta.RESTScopeNamespace)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
+	return client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper})
+}
+
+// harmless refuses a kubeconfig that runs something, reads our files or trusts anybody.
+func harmless(raw *api.Config) error {
+	if len(raw.Clusters) == 0 {
+		return fmt.Errorf("key %s is missing or names no cluster; make it by kubectl chatpool peer", KeyKubeconfig)
+	}
+	for name, u := range raw.AuthInfos {
+		if u.Exec != nil || u.AuthProvider != nil || u.TokenFile != "" || u.ClientCertificate != "" || u.ClientKey != "" {
+			return fmt.Errorf("user %q runs a program or names a file, which is refused: use a token or embedded certificates", name)
+		}
+	}
+	for name, cl := range raw.Clusters {
+		if cl.CertificateAuthority != "" {
+			return fmt.Errorf("cluster %q names a file, which is refused: use certificate-authority-data", name)
+		}
+		if cl.InsecureSkipTLSVerify {
+			return errors.New("insecure-skip-tls-verify is refused: use certificate-authority-data")
+		}
+	}
+	return nil
+}

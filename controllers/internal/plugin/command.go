@@ -1,0 +1,125 @@
+// Package plugin has the commands of kubectl chatpool. Each works on a pool in two clusters, given by two kubeconfigs
+// or two contexts of one, with the rights of whoever calls it. A command says what it did, and with --dry-run what it
+// would do; it can be repeated, and changes nothing that is already as it should be.
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"chatpool.dev/api/v1alpha1"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Cluster is one of the two clusters as the caller reaches it.
+type Cluster struct {
+	client.Client
+	Config *rest.Config
+	// Site is the cluster's name among spec.sites.
+	Site string
+}
+
+// access is how a cluster is reached.
+type access struct{ kubeconfig, context, site string }
+
+// flags are those that all commands share.
+type flags struct {
+	namespace string
+	own, peer access
+}
+
+// Command is kubectl chatpool; it prints to out.
+func Command(out io.Writer) *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use: "kubectl-chatpool", Short: "Persistent chat pools in two sites",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl chatpool"},
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetOut(out)
+	p := root.PersistentFlags()
+	p.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the pool, the same in both clusters; the context's by default")
+	p.StringVar(&f.own.kubeconfig, "kubeconfig", "", "kubeconfig for this cluster (or KUBECONFIG)")
+	p.StringVar(&f.own.context, "context", "", "context for this cluster; the current one by default")
+	p.StringVar(&f.own.site, "site", "", "this cluster's name in spec.sites; as its operator says by default")
+	p.StringVar(&f.peer.kubeconfig, "peer-kubeconfig", "", "kubeconfig for the other cluster; --kubeconfig by default")
+	p.StringVar(&f.peer.context, "peer-context", "", "context for the other cluster")
+	p.StringVar(&f.peer.site, "peer-site", "", "the other cluster's name in spec.sites; as its operator says by default")
+	root.AddCommand(peerCommand(f), statusCommand(f), activateCommand(f))
+	return root
+}
+
+// open connects with a cluster.
+func (a access) open() (*Cluster, string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = a.kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: a.context})
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, "", fmt.Errorf("connect with %s: %w", config.Host, err)
+	}
+	return &Cluster{Client: c, Config: config, Site: a.site}, namespace, nil
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientscheme.AddToScheme(s), v1alpha1.AddToScheme(s))
+}
+
+// hasPeer tells whether the flags name a second cluster.
+func (f *flags) hasPeer() bool { return f.peer.kubeconfig != "" || f.peer.context != "" }
+
+// both connects with both clusters, and settles the namespace.
+func (f *flags) both() (own, peer *Cluster, err error) {
+	if !f.hasPeer() {
+		return nil, nil, errors.New("say which is the other cluster: --peer-context, or --peer-kubeconfig")
+	}
+	var namespace string
+	if own, namespace, err = f.own.open(); err != nil {
+		return nil, nil, err
+	}
+	if f.namespace == "" {
+		f.namespace = namespace
+	}
+	if f.peer.kubeconfig == "" {
+		f.peer.kubeconfig = f.own.kubeconfig
+	}
+	if peer, _, err = f.peer.open(); err != nil {
+		return nil, nil, fmt.Errorf("the other cluster: %w", err)
+	}
+	return own, peer, nil
+}
+
+// kubeconfig is a kubeconfig with a token.
+func kubeconfig(server, name string, ca []byte, token string) ([]byte, error) {
+	c := api.NewConfig()
+	c.Clusters[name] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
+	c.AuthInfos[name] = &api.AuthInfo{Token: token}
+	c.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
+	c.CurrentContext = name
+	b, err := clientcmd.Write(*c)
+	if err != nil {
+		return nil, fmt.Errorf("write the kubeconfig for %s: %w", name, err)
+	}
+	return b, nil
+}
