@@ -23,6 +23,9 @@ type world struct {
 	topAccepted   map[Side]int64
 	bothWant      map[Side]int // when both specs were last seen to want the pool there
 
+	servedAfter int      // the round in which posts were accepted again
+	left        []string // roles, rules and steps in which the sites were when everything healed
+
 	overlaps  int
 	restored  bool // an etcd was
 	story     []string

@@ -299,12 +299,27 @@ func tellStory(p profile, list []event) *world {
 		}
 		w.happen(e)
 	}
+	w.leave()
 	w.heal()
 	if !w.converge(600) {
 		w.violate("no way out: %s", w.state())
 	}
+	if w.servedAfter > roundsToServe {
+		w.violate("posts were accepted only in round %d after everything had healed", w.servedAfter)
+	}
 	w.mustHaveEverything()
 	return w
+}
+
+// roundsToServe is how many rounds the sites have, after everything healed, until one of them accepts posts. People who
+// follow the advice that is shown are part of it: they look every 30 rounds, and act when it stands the second time.
+const roundsToServe = 300
+
+// leave notes the states from which this story has to find a way out.
+func (w *world) leave() {
+	w.each(func(s *site) {
+		w.left = append(w.left, string(s.op.d.Role), s.op.d.Rule, string(s.obj.status.Transition.Step))
+	})
 }
 
 // heal mends everything; specs are equal and stay so.
@@ -325,12 +340,16 @@ func (w *world) heal() {
 // converge runs both operators; a person follows the advice that stands for a while.
 func (w *world) converge(roundsEach int) bool {
 	advice := map[Side]Command{}
+	w.servedAfter = 0
 	for i := range roundsEach {
 		w.second()
 		w.second()
 		w.each(w.round)
 		if w.violation != "" {
 			return true
+		}
+		if w.servedAfter == 0 && w.accepting(w.sites[Home])+w.accepting(w.sites[Backup]) > 0 {
+			w.servedAfter = i
 		}
 		if i > 2 && w.settled() {
 			return true
@@ -412,18 +431,39 @@ func abridged(story []string) []string {
 }
 
 func TestTwoSitesInRandomStories(t *testing.T) {
+	left, told := map[string]int{}, 0
 	for _, p := range profiles {
 		t.Run(p.name, func(t *testing.T) {
 			for i := range *runs {
 				n := *seed + uint64(i)
 				r := rand.New(rand.NewPCG(n, 1))
 				list := p.events(r, 20+r.IntN(200))
-				if tellStory(p, list).violation == "" {
+				w := tellStory(p, list)
+				for _, state := range w.left {
+					left[state]++
+				}
+				if w.violation == "" {
+					told++
 					continue
 				}
-				w := tellStory(p, shrink(p, list))
+				w = tellStory(p, shrink(p, list))
 				t.Fatalf("seed %d: %s\n%s", n, w.violation, strings.Join(abridged(w.story), "\n"))
 			}
 		})
 	}
+	if told < 500*len(profiles) {
+		return
+	}
+	for _, state := range everyState {
+		if left[state] == 0 {
+			t.Errorf("no story ends in %s: that it has an exit was not tried", state)
+		}
+	}
 }
+
+// everyState is what the stories are left in, so that each is seen to have an exit.
+var everyState = []string{string(Active), string(Standby), string(Probation), string(Fenced), string(QuiescingChat), string(DemotingOld),
+	string(Granting), string(FencingDatabase), string(Releasing), string(RemovingLogShipping), string(ApplyingReceivedWAL), string(Claiming),
+	string(Promoting), string(RecordingEpoch), string(ActivatingServers), string(SwitchingAddress), string(OldFollows), string(Isolating),
+	string(Salvaging), string(Rejoining), "StepBack", "ShutOvertaken", "RecordPromoted", "GaveAway", "ReleasedItself", "LostItsEpoch", "Force",
+	"Join"}
