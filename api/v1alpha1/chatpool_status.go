@@ -16,12 +16,25 @@ type ChatPoolStatus struct {
 	// Site is the site of the operator that writes this status.
 	// +optional
 	Site string `json:"site,omitempty"`
-	// Role of this site in a pool with two: Active or Standby; absent before it has a database.
+	// ActiveSite is the site that this one knows to be active.
+	// +optional
+	ActiveSite string `json:"activeSite,omitempty"`
+	// Role of this site in a pool with two: Active, Standby, Probation or Fenced.
 	// +optional
 	Role string `json:"role,omitempty"`
 	// Epoch is the highest that this site knows of; 0 before the first.
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
+	// DR says whether the pool could move to the other site now: Ready, NotReady or Unknown. Conditions FailoverReady and
+	// FailbackReady say more.
+	// +optional
+	DR string `json:"dr,omitempty"`
+	// Transition is what this site is in the middle of.
+	// +optional
+	Transition *TransitionStatus `json:"transition,omitempty"`
+	// Failover is what this site tells the other one about itself.
+	// +optional
+	Failover *FailoverStatus `json:"failover,omitempty"`
 	// Peer is about the other site.
 	// +optional
 	Peer *PeerStatus `json:"peer,omitempty"`
@@ -91,9 +104,6 @@ type DatabaseStatus struct {
 	// Mirror is InSync, Lost, None or Unknown.
 	// +optional
 	Mirror string `json:"mirror,omitempty"`
-	// Data says, in a pool with two sites, what this site has of it: None, Claimed, Present or Lost.
-	// +optional
-	Data string `json:"data,omitempty"`
 }
 
 // CertificatesStatus says until when the certificates are valid.

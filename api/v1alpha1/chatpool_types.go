@@ -14,12 +14,15 @@ import (
 // +kubebuilder:resource:shortName=pool;cpool,categories=chat
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
-// +kubebuilder:printcolumn:name="Site",type=string,JSONPath=`.status.site`
+// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.activeSite`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.status.role`
+// +kubebuilder:printcolumn:name="Epoch",type=integer,JSONPath=`.status.epoch`
 // +kubebuilder:printcolumn:name="Servers",type=string,JSONPath=`.status.servers.summary`
 // +kubebuilder:printcolumn:name="Database",type=string,JSONPath=`.status.database.summary`
 // +kubebuilder:printcolumn:name="Mirror",type=string,JSONPath=`.status.database.mirror`
 // +kubebuilder:printcolumn:name="Lag",type=string,JSONPath=`.status.replication.lag`
+// +kubebuilder:printcolumn:name="DR",type=string,JSONPath=`.status.dr`
+// +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.transition.step`
 // +kubebuilder:printcolumn:name="Domain",type=string,priority=1,JSONPath=`.spec.domain`
 // +kubebuilder:printcolumn:name="Primary",type=string,priority=1,JSONPath=`.status.database.primary`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
@@ -68,7 +71,7 @@ type ChatPoolSpec struct {
 	Domain HostName `json:"domain"`
 
 	// PoolState says where a pool with two sites is wanted: Normal, in the Primary site; FailedOver, in the Backup site.
-	// In this version nothing moves a pool: it lives in the Primary site.
+	// It moves when the manifests of both sites say the same and both operators live; else the status says what is missing.
 	// +kubebuilder:default=Normal
 	// +optional
 	PoolState PoolState `json:"poolState,omitempty"`
@@ -81,6 +84,10 @@ type ChatPoolSpec struct {
 	// +listMapKey=name
 	// +optional
 	Sites []Site `json:"sites,omitempty"`
+
+	// Failover is a person's word for a move while the other site is silent. It is used once.
+	// +optional
+	Failover *FailoverSpec `json:"failover,omitempty"`
 
 	// Servers says how many chat servers run, with what resources, and how clients reach them.
 	// +kubebuilder:default={}
@@ -136,6 +143,14 @@ type ServersSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Service ServiceSpec `json:"service,omitzero"`
+	// Active lists the servers in service, each as SITE/ORDINAL such as home/0, or as the ordinal alone in a pool with one
+	// site. Absent: every server of the active site. The others take no sessions. An empty list stops chat for
+	// maintenance: people stay signed in and read, posts get 503.
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[0-9]{1,2}$')",message="must be SITE/ORDINAL, such as home/0"
+	// +listType=set
+	// +optional
+	Active *[]string `json:"active,omitempty"`
 }
 
 // ServiceSpec is about the Service that clients connect to: port 5061 (TLS) and, for trials, 5060 (plain TCP).

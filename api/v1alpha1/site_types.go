@@ -26,9 +26,12 @@ type Site struct {
 	Name string `json:"name"`
 	// Role says where the pool lives when its state is Normal.
 	Role SiteRole `json:"role"`
-	// SIPName is the public DNS name under which clients reach the site's chat servers.
+	// SIPName is where clients reach the site's chat servers over TLS, HOST or HOST:PORT (5061). Clients of the standby
+	// site are sent to that of the active one.
+	// +kubebuilder:validation:MaxLength=259
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$')",message="must be HOST or HOST:PORT, such as chat.home.example.com"
 	// +optional
-	SIPName HostName `json:"sipName,omitempty"`
+	SIPName string `json:"sipName,omitempty"`
 	// HTTPSName is the public DNS name of the site's web pages.
 	// +optional
 	HTTPSName HostName `json:"httpsName,omitempty"`
@@ -67,18 +70,12 @@ type DatabaseService struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// Roles of a site, in status.role of a ChatPool with two sites.
+// Roles of a site, in status.role of a ChatPool with two sites; it is exactly one of these.
 const (
-	RoleActive  = "Active"  // the pool's database is written here
-	RoleStandby = "Standby" // it follows the other site's
-)
-
-// What a site has of a pool's data, in status.database.data of a ChatPool with two sites. Absent: nobody has looked.
-const (
-	DataNone    = "None"    // no database, and none is being made
-	DataClaimed = "Claimed" // none yet; this site is about to make an empty one
-	DataPresent = "Present" // there is a database
-	DataLost    = "Lost"    // there was one
+	RoleActive    = "Active"    // its chat servers accept posts, in the highest epoch
+	RoleStandby   = "Standby"   // its database follows the other site's
+	RoleProbation = "Probation" // it may be the right one but has no proof; chat stays shut
+	RoleFenced    = "Fenced"    // it knows of an epoch that its own database does not hold, or that it gave away
 )
 
 // What is known of the other site, in status.peer.state.
@@ -88,20 +85,17 @@ const (
 	PeerUnknown = "Unknown" // its API server does not answer; the site may live or not
 )
 
-// PeerStatus is what the two sites' operators tell each other, and what this one knows of the other.
+// PeerStatus is what this site knows of the other one.
 type PeerStatus struct {
-	// Heartbeat is a counter that this site's operator renews every 2 s.
-	// +optional
-	Heartbeat int64 `json:"heartbeat,omitempty"`
 	// Site is the other site.
 	// +optional
 	Site string `json:"site,omitempty"`
 	// State of the other site: Alive, Silent or Unknown.
 	// +optional
 	State string `json:"state,omitempty"`
-	// LastSeen is when this operator last saw the other's counter change, by its own clock.
+	// Since is when the state was seen to change, by this operator's clock.
 	// +optional
-	LastSeen *metav1.Time `json:"lastSeen,omitempty"`
+	Since *metav1.Time `json:"since,omitempty"`
 	// Role is what the other site last said that it is.
 	// +optional
 	Role string `json:"role,omitempty"`
@@ -131,15 +125,9 @@ type ReplicationStatus struct {
 	// LagBytes is how much of the write-ahead log the standby lacks; absent when nothing is known.
 	// +optional
 	LagBytes *int64 `json:"lagBytes,omitempty"`
-	// LastSeen is when the standby was last seen following.
+	// LastSeen is when the standby was last seen following; absent while it follows.
 	// +optional
 	LastSeen *metav1.Time `json:"lastSeen,omitempty"`
-	// Position is the end of this site's write-ahead log, in bytes from its beginning.
-	// +optional
-	Position int64 `json:"position,omitempty"`
-	// OldestPosition is where the log begins that this site still keeps.
-	// +optional
-	OldestPosition int64 `json:"oldestPosition,omitempty"`
 }
 
 // HasTwoSites tells whether the pool is made to live in either of two clusters.
