@@ -100,8 +100,9 @@ func PeerSecret(p pool, site v1alpha1.Site) string {
 	return p.Name + "-peer-" + site.Name
 }
 
-// NewPool is the value of AnnotationNewPool for a site.
-func NewPool(p pool, site string) string { return site + "/" + string(p.UID) }
+// SiteLease is the Lease beside the ChatPool in which the site's operator beats and tells facts (AnnotationBeat,
+// AnnotationFacts).
+func SiteLease(p pool) string { return p.Name + "-site" }
 
 // EqualSecrets are those that must have the same contents in both sites: the operator of the standby copies them from
 // the active one.

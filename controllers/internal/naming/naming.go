@@ -34,9 +34,10 @@ const (
 	// AnnotationConfigHash on the pod template restarts servers when a part of the configuration changes that they
 	// read at start only.
 	AnnotationConfigHash = "chatpool.dev/config-hash"
-	// AnnotationNewPool says that a pool with two sites has no data anywhere, although the other site does not answer:
-	// SITE/UID, the site that it is about and the ChatPool's uid there, so that it does not outlive what it was said of.
-	AnnotationNewPool = "chatpool.dev/new-pool"
+	// AnnotationBeat on a site's Lease (SiteLease): a number that its operator raises while it lives.
+	AnnotationBeat = "chatpool.dev/beat"
+	// AnnotationFacts on a site's Lease: what its operator saw of its own database and servers, as JSON.
+	AnnotationFacts = "chatpool.dev/facts"
 	// AnnotationWasActive on a Cluster: it was once written, so it may have what no other has.
 	AnnotationWasActive = "chatpool.dev/was-active"
 	// Finalizer keeps a ChatPool, Category or Room until the operator has done what its deletionPolicy says.
