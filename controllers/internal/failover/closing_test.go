@@ -113,3 +113,24 @@ func TestRightLapsesWithoutVotes(t *testing.T) {
 		}
 	}
 }
+
+func TestRoleStaysWhileTheDatabaseDoesNotAnswer(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		was  Role
+		held int64 // 1: the highest epoch, 0: none
+		want Role
+	}{
+		"a standby stays one":                            {Standby, 1, Standby},
+		"even with an epoch of before":                   {Standby, 0, Standby},
+		"who was fenced stays so":                        {Fenced, 1, Fenced},
+		"who was active, and overtaken, does not":        {Active, 0, Fenced},
+		"who had no proof, and was overtaken, is fenced": {Probation, 0, Fenced},
+	} {
+		o := atStandby(Home)
+		o.Status.Role, o.Status.Held = c.was, c.held*o.Status.Epoch
+		o.databaseDead(time.Hour)
+		if got := Decide(o).Role; got != c.want {
+			t.Errorf("%s: %s, want %s", sentence, got, c.want)
+		}
+	}
+}

@@ -55,6 +55,8 @@ func TestFirstCreationAtHome(t *testing.T) {
 		"two claims are both withdrawn":                                      {func(o *Observation) { claimed(o); o.Peer.Status.Claim.Epoch = 2 }, want{"StepBack", WithdrawClaim, Probation, "claims epoch 2"}},
 		"an own database that does not answer is not empty":                  {func(o *Observation) { o.databaseDead(time.Hour) }, want{"Found", Nothing, Probation, "not known"}},
 		"a person may say that there is no other: activate --new-pool":       {newPool, want{"Found", ClaimEpoch, Probation, ""}},
+		"and then it is initialised": {func(o *Observation) { newPool(o); o.Status.Claim = Claim{Kind: Forcing, Epoch: 101} },
+			want{"GoOnTaking", Initialise, Probation, ""}},
 		"that is no word against a peer with data": {func(o *Observation) {
 			newPool(o)
 			o.Peer.Live, o.Peer.SilentFor, o.Peer.Status.Role, o.Peer.Status.Data, o.Peer.Status.Held = true, 0, Fenced, DataPresent, 1
@@ -149,12 +151,16 @@ func TestSingleSiteAsksNobody(t *testing.T) {
 			alone(o)
 			o.Database, o.Status.Epoch, o.Prompts.Activate = Database{Known: true, Data: DataEmpty}, 1, Attestation{Epoch: 101, NewPool: true}
 		}, want{"CreateAlone", Initialise, Fenced, ""}},
-		"its first epoch":                   {func(o *Observation) { serving(o); o.Status.Epoch = 0; o.Database.Epochs = nil }, want{"CreateAlone", RecordEpoch, Probation, ""}},
-		"it activates its servers":          {serving, want{"ServeAlone", Activate, Probation, ""}},
-		"it opens what was a standby":       {func(o *Observation) { serving(o); o.Database.Mode = Isolated }, want{"CreateAlone", Promote, Probation, ""}},
-		"it lets a stopped one run":         {func(o *Observation) { serving(o); o.Database.Mode = Stopped }, want{"CreateAlone", Unfence, Probation, ""}},
-		"it waits for its servers":          {func(o *Observation) { serving(o); o.Servers = Servers{} }, want{"ServeAlone", Nothing, Probation, "do not answer"}},
-		"it serves":                         {func(o *Observation) { serving(o); o.Servers.Epoch = 1 }, want{"ServeAlone", Nothing, Active, ""}},
+		"its first epoch":             {func(o *Observation) { serving(o); o.Status.Epoch = 0; o.Database.Epochs = nil }, want{"CreateAlone", RecordEpoch, Probation, ""}},
+		"it activates its servers":    {serving, want{"ServeAlone", Activate, Probation, ""}},
+		"it opens what was a standby": {func(o *Observation) { serving(o); o.Database.Mode = Isolated }, want{"CreateAlone", Promote, Probation, ""}},
+		"it lets a stopped one run":   {func(o *Observation) { serving(o); o.Database.Mode = Stopped }, want{"CreateAlone", Unfence, Probation, ""}},
+		"it waits for its servers":    {func(o *Observation) { serving(o); o.Servers = Servers{} }, want{"ServeAlone", Nothing, Probation, "do not answer"}},
+		"it serves":                   {func(o *Observation) { serving(o); o.Servers.Epoch = 1 }, want{"ServeAlone", Nothing, Active, ""}},
+		"what another site once said is not asked": {func(o *Observation) {
+			serving(o)
+			o.Servers.Epoch, o.Peer.Known, o.Peer.Status.Epoch = 1, true, 9
+		}, want{"ServeAlone", Nothing, Active, ""}},
 		"it points the address here":        {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Address = false }, want{"ServeAlone", PublishAddress, Active, ""}},
 		"it quiesces for maintenance":       {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Spec.Maintenance = true }, want{"ServeAlone", Quiesce, Active, ""}},
 		"and resumes":                       {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Servers.Quiesced = true }, want{"ServeAlone", Resume, Active, ""}},

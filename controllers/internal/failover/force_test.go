@@ -122,6 +122,10 @@ func TestBareFlipInADisasterSaysWhatIsMissing(t *testing.T) {
 		if d.Refused != want || d.Action.Kind != Nothing {
 			t.Errorf("%s: says %q and does %q; want %q", s, d.Refused, d.Action.Kind, want)
 		}
+		o.Names = map[Side]string{s.Other(): "berlin"}
+		if got := Decide(o).Refused; !strings.HasPrefix(got, "berlin silent") {
+			t.Errorf("%s: the site's name is not in %q", s, got)
+		}
 	}
 }
 
@@ -129,6 +133,8 @@ func TestLossIsSaidAsFarAsItIsKnown(t *testing.T) {
 	for lag, want := range map[Lag]string{
 		{}: "what would be lost is not known; ",
 		{Known: true, Time: 90 * time.Second, Bytes: -1}:   "at most 90.0 s would be lost; ",
+		{Known: true, Time: time.Second, Bytes: 0}:         "at most 1.0 s / 0 B would be lost; ",
+		{Known: true, Time: time.Second, Bytes: 1_000_000}: "at most 1.0 s / 1 MB would be lost; ",
 		{Known: true, Time: time.Second, Bytes: 999}:       "at most 1.0 s / 999 B would be lost; ",
 		{Known: true, Time: time.Second, Bytes: 1000}:      "at most 1.0 s / 1 kB would be lost; ",
 		{Known: true, Time: time.Second, Bytes: 2_000_001}: "at most 1.0 s / 3 MB would be lost; ",
@@ -171,6 +177,9 @@ func TestNothingElseMovesAPool(t *testing.T) {
 					epoch := o.Status.Epoch
 					change(&o)
 					d := Decide(o)
+					if sentence == "an ordinary day" && d.WaitingFor+d.Refused != "" {
+						t.Errorf("says %q, %q", d.WaitingFor, d.Refused)
+					}
 					if d.Role != name || d.Action.Kind != Nothing || d.Status.Epoch != epoch || d.Status.Claim != (Claim{}) ||
 						d.Status.Grant.Epoch > epoch || d.Status.Released == epoch {
 						t.Errorf("%s -> %s as %s, %+v", d.Rule, d.Action.Kind, d.Role, d.Status)
@@ -195,6 +204,31 @@ func TestConfirmationWhileTheActiveSiteAnswersIsBurnt(t *testing.T) {
 		d = Decide(o)
 		if want := o.next() + 2; d.Action.Kind != Nothing || d.Next.Epoch != want {
 			t.Errorf("%s: %s -> %s, asks for epoch %d; want %d", s, d.Rule, d.Action.Kind, d.Next.Epoch, want)
+		}
+	}
+}
+
+func TestWordIsVoidOnlyIfTheActiveSiteIsHeard(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		change func(*Observation)
+		void   bool
+	}{
+		"it answers":                    {func(*Observation) {}, true},
+		"its counter stood for 5 s":     {func(o *Observation) { o.Peer.SilentFor = 5 * time.Second }, true},
+		"its counter stood for 6 s":     {func(o *Observation) { o.Peer.SilentFor = 6 * time.Second }, false},
+		"it was not read":               {func(o *Observation) { o.Peer.Live = false }, false},
+		"it is not the active site":     {func(o *Observation) { o.Peer.Status.Role = Probation }, false},
+		"the word names another epoch":  {func(o *Observation) { o.Spec.Confirm.Epoch += 2 }, false},
+		"the spec wants the other site": {func(o *Observation) { o.flipOwn() }, false},
+	} {
+		for _, s := range []Side{Home, Backup} {
+			o := atStandby(s)
+			o.flipOwn()
+			o.Spec.Confirm.Epoch = o.next()
+			c.change(&o)
+			if void := Decide(o).Status.Voided != 0; void != c.void {
+				t.Errorf("%s, %s: void %t, want %t", sentence, s, void, c.void)
+			}
 		}
 	}
 }

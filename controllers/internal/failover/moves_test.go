@@ -139,9 +139,21 @@ func TestPlannedMoveAtTheStandby(t *testing.T) {
 			granted(o)
 			o.Database.Epochs = nil
 		}, want{"Follow", Nothing, "", "does not hold epoch"}},
+		"nor does one that strayed":               {func(o *Observation) { granted(o); o.Database.Strayed = true }, want{"Follow", Nothing, Fenced, "does not hold epoch"}},
+		"nor does one that does not see its own":  {func(o *Observation) { granted(o); o.databaseDead(time.Second) }, want{"Return", Nothing, Standby, "does not hold epoch"}},
 		"the database is promoted with the token": {claimed, want{"GoOnTaking", Promote, Standby, ""}},
 		"the claim alone promotes nothing, it goes back when the grant is gone": {func(o *Observation) { claimed(o); o.Peer.Status.Grant = Grant{} },
 			want{"GoOnTaking", WithdrawClaim, Standby, ""}},
+		"a person may insist while the peer is silent": {func(o *Observation) {
+			claimed(o)
+			o.Peer.SilentFor, o.Prompts.Activate.Epoch = time.Minute, o.Status.Claim.Epoch
+		}, want{"GoOnTaking", ClaimEpoch, Standby, ""}},
+		"a database that strayed meanwhile takes nothing": {func(o *Observation) { claimed(o); o.Database.Strayed = true },
+			want{"GoOnTaking", WithdrawClaim, Fenced, ""}},
+		"whether the grant is read or not": {func(o *Observation) { claimed(o); o.Database.Strayed = true; o.Peer.Live = false },
+			want{"GoOnTaking", WithdrawClaim, Fenced, ""}},
+		"nor does one that was lost": {func(o *Observation) { claimed(o); o.Database = Database{Known: true, Data: DataEmpty} },
+			want{"GoOnTaking", WithdrawClaim, Fenced, ""}},
 		"it waits for the grant to be read again": {func(o *Observation) { claimed(o); o.Peer.Live = false },
 			want{"GoOnTaking", Nothing, Standby, "must still say so"}},
 		"what was promoted under a claim gets the claimed epoch": {func(o *Observation) { claimed(o); promoted(o) },
@@ -232,6 +244,13 @@ func TestAssistedMoveAtTheStandby(t *testing.T) {
 		"what was received is applied":          {func(o *Observation) { received(o); o.Database.Applied = false }, want{"TakeReleased", Nothing, Standby, "is to be applied"}},
 		"then the next epoch is claimed":        {received, want{"TakeReleased", ClaimEpoch, Standby, ""}},
 		"the standby promotes what it received": {claimed, want{"GoOnTaking", Promote, Standby, ""}},
+		"not one that strayed":                  {func(o *Observation) { claimed(o); o.Database.Strayed = true }, want{"GoOnTaking", WithdrawClaim, Fenced, ""}},
+		"nor one that was lost": {func(o *Observation) { claimed(o); o.Database = Database{Known: true, Data: DataEmpty} },
+			want{"GoOnTaking", WithdrawClaim, Fenced, ""}},
+		"nor one that the source refuses": {func(o *Observation) {
+			claimed(o)
+			o.Database.Mode, o.Database.Unfollowable = Following, true
+		}, want{"GoOnTaking", WithdrawClaim, Standby, ""}},
 		"and records the epoch":                 {func(o *Observation) { claimed(o); promoted(o) }, want{"RecordPromoted", RecordEpoch, "", ""}},
 		"servers are activated with its answer": {func(o *Observation) { claimed(o); recorded(o); o.Peer.Confirming = true }, want{"Prove", Activate, Probation, ""}},
 		"not without":                           {func(o *Observation) { claimed(o); recorded(o) }, want{"Prove", Nothing, Probation, "to beat once more"}},
@@ -239,8 +258,61 @@ func TestAssistedMoveAtTheStandby(t *testing.T) {
 		"one that is not read live is none":     {func(o *Observation) { releasedToUs(o); o.Peer.Live = false }, want{"Follow", Nothing, Standby, ""}},
 		"a site that does not follow does not take over, unless the word names what is abandoned": {func(o *Observation) { releasedToUs(o); o.Database.Unfollowable = true },
 			want{"Return", Nothing, Standby, "name what is abandoned"}},
+		"and then it does": {func(o *Observation) {
+			received(o)
+			o.Database.Strayed, o.Peer.Status.Data = true, DataPresent
+			o.Prompts.Activate = Attestation{Epoch: o.next(), Abandon: o.Status.Epoch}
+		}, want{"TakeReleased", ClaimEpoch, Fenced, ""}},
+		"a site without data has nothing to take over with": {func(o *Observation) {
+			releasedToUs(o)
+			o.Database = Database{Known: true, Data: DataEmpty}
+		}, want{"Join", Nothing, Fenced, "is to serve"}},
 		"two claims do not go together": {func(o *Observation) { received(o); o.Peer.Status.Claim.Epoch = o.Status.Epoch }, want{"TakeReleased", Nothing, Standby, "claims epoch"}},
 		"no answer of the own database is waited for": {func(o *Observation) { releasedToUs(o); o.databaseDead(time.Second) },
 			want{"TakeReleased", Nothing, Standby, "does not answer"}},
 	}.check(t, atStandby)
+}
+
+func TestTransitionIsWhatTheSiteIsInTheMiddleOf(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		base   func(Side) Observation
+		change func(*Observation)
+		want   func(known int64) Transition
+	}{
+		"nothing, on an ordinary day": {atActive, func(*Observation) {}, func(int64) Transition { return Transition{} }},
+		"nothing, at the standby":     {atStandby, func(*Observation) {}, func(int64) Transition { return Transition{} }},
+		"a step keeps what the move began with": {atActive, func(o *Observation) {
+			o.moving(QuiescingChat)
+			o.Status.Transition.StartedAt = time.Unix(1, 0)
+			o.Servers.Quiesced = true
+		}, func(k int64) Transition { return Transition{Planned, DrainingCompliance, k, time.Unix(1, 0)} }},
+		"a move of another kind begins anew": {atStandby, func(o *Observation) {
+			confirmed(o)
+			claiming(o, Activating, Planned)
+			o.Status.Transition.StartedAt, o.Status.Transition.From = time.Unix(1, 0), 0
+		}, func(k int64) Transition { return Transition{Kind: Forced, Step: Claiming, From: k} }},
+		"an undone move stays for a while": {atActive, func(o *Observation) { o.moving(RollingBack) },
+			func(k int64) Transition { return Transition{Kind: Planned, Step: RollingBack, From: k} }},
+		"but not when the specs have come back": {atActive, func(o *Observation) { o.moving(RollingBack); o.flipBoth() },
+			func(int64) Transition { return Transition{} }},
+		"a planned move ends when the old site follows": {atActive, func(o *Observation) {
+			o.Status.Transition = Transition{Kind: Planned, Step: OldFollows, From: o.Status.Epoch - 1}
+		}, func(int64) Transition { return Transition{} }},
+		"not before": {atActive, func(o *Observation) {
+			o.Status.Transition = Transition{Kind: Planned, Step: SwitchingAddress, From: o.Status.Epoch - 1}
+			o.Database.Followed = false
+		}, func(k int64) Transition { return Transition{Kind: Planned, Step: OldFollows, From: k - 1} }},
+		"a forced one has no old site": {atActive, func(o *Observation) {
+			o.Status.Transition = Transition{Kind: Forced, Step: SwitchingAddress, From: o.Status.Epoch - 1}
+			o.Database.Followed = false
+		}, func(int64) Transition { return Transition{} }},
+	} {
+		for _, s := range []Side{Home, Backup} {
+			o := c.base(s)
+			c.change(&o)
+			if got, want := Decide(o).Status.Transition, c.want(o.Status.Epoch); got != want {
+				t.Errorf("%s, %s: %+v, want %+v", sentence, s, got, want)
+			}
+		}
+	}
 }

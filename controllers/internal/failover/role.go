@@ -12,11 +12,10 @@ func (v *view) conclude() {
 }
 
 // role is what the site is. A database or servers that do not answer change nothing about it; nor does an action that is
-// yet to be carried out: who shuts is Active until its servers are seen shut, unless a higher epoch is known already.
+// yet to be carried out: who shuts before a claim is Active until its servers are seen shut.
 func (v *view) role() Role {
-	gone := v.gaveAway() || v.released()
 	switch {
-	case v.d.Action.Kind == Shut && v.known > v.Servers.Epoch, gone:
+	case v.gaveAway(), v.released():
 		return Fenced
 	case v.owns() && v.known > 0:
 		return v.ownersRole()
