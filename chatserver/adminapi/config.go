@@ -3,7 +3,8 @@ package adminapi
 import "chatpool.dev/chatserver/chat"
 
 // PoolConfig is the content of the chat server's configuration file, config.json. The server re-reads it every few
-// seconds: directory, policy, limits and legacyDigest take effect at once, everything else with the next start.
+// seconds: sites, active, directory, policy, limits and legacyDigest take effect at once, everything else with the next
+// start.
 type PoolConfig struct {
 	// Pool and Namespace name the ChatPool object.
 	Pool      string `json:"pool"`
@@ -23,6 +24,11 @@ type PoolConfig struct {
 	// Gate is for pools with two sites: a server that starts accepts no posts until its operator or an activated server
 	// of its site gives it the right to. Without it every server accepts posts in the database's newest epoch.
 	Gate bool `json:"gate,omitempty"`
+	// Sites are the pool's two sites with their public names, in the manifest's order; empty in a pool with one.
+	Sites []Site `json:"sites,omitempty"`
+	// Active lists the servers in service, as SITE/ORDINAL; nil: every server. A server that is not listed takes no new
+	// sessions and sends those it has to others. An empty list stops chat for maintenance: no server takes posts.
+	Active *[]string `json:"active,omitempty"`
 
 	Listen    Listen      `json:"listen"`
 	Files     Files       `json:"files"`

@@ -77,6 +77,16 @@ func TestConfigThatIsRefusedNamesTheField(t *testing.T) {
 		"a user twice":                       {with(`"directory":{"users":[{"name":"alice"},{"name":"alice"}]}`), "directory.users[1].name"},
 		"a group without a name":             {with(`"directory":{"users":[{"name":"alice","groups":[""]}]}`), "directory.users[0].groups"},
 		"a principal in policy that is none": {with(`"policy":{"disabledFor":["alice"]}`), "policy.disabledFor"},
+		"one site":                           {with(`"sites":[{"name":"home"}]`), "sites"},
+		"a site without a name":              {with(`"sites":[{"name":"home"},{"sip":"b.test"}]`), "sites[1].name"},
+		"two sites of one name":              {with(`"sites":[{"name":"home"},{"name":"home"}]`), "sites[1].name"},
+		"a SIP name that is a URI":           {with(`"sites":[{"name":"home","sip":"sip:a.test"},{"name":"b"}]`), "sites[0].sip"},
+		"a SIP port beyond all":              {with(`"sites":[{"name":"home","sip":"a.test:70000"},{"name":"b"}]`), "sites[0].sip"},
+		"an HTTPS name that is a URL":        {with(`"sites":[{"name":"home"},{"name":"b","https":"https://b.test/"}]`), "sites[1].https"},
+		"a site that is none of the pool's":  {with(`"sites":[{"name":"a"},{"name":"b"}]`), "site"},
+		"an active server of no site":        {with(`"active":["abroad/0"]`), "active[0]"},
+		"an active server by its pod's name": {with(`"active":["home/0","demo-chat-1"]`), "active[1]"},
+		"an active server with a zero more":  {with(`"active":["home/01"]`), "active[0]"},
 		"a limit that is out of range":       {with(`"limits":{"messageBytes":1}`), "limits.messageBytes"},
 	} {
 		_, err := adminapi.ParsePoolConfig([]byte(c.config))
@@ -114,4 +124,26 @@ func FuzzParsePoolConfig(f *testing.F) {
 			t.Errorf("kind %s: %v", chat.KindOf(err), err)
 		}
 	})
+}
+
+func TestSitesAndServersInService(t *testing.T) {
+	read := func(more string) *adminapi.PoolConfig {
+		c, err := adminapi.ParsePoolConfig([]byte(strings.TrimSuffix(smallest, "}") + more + "}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := read(`,"sites":[{"name":"home","sip":"[2001:db8::1]"},{"name":"backup","sip":"b.test:15061","https":"b.test"}],"active":["home/1","backup/0"]`)
+	if got := c.Sites[0].Address() + " " + c.Sites[1].Address(); got != "[2001:db8::1]:5061 b.test:15061" || c.Other().Name != "backup" {
+		t.Errorf("addresses %s, the other is %+v", got, c.Other())
+	}
+	if c.InService("demo-chat-0") || !c.InService("demo-chat-1") || c.InService("demo-chat-11") || c.Maintenance() {
+		t.Error("in service are others than home/1")
+	}
+	for more, stopped := range map[string]bool{"": false, `,"active":null`: false, `,"active":[]`: true} {
+		if c := read(more); c.Maintenance() != stopped || !c.InService("demo-chat-0") || c.Other() != nil {
+			t.Errorf("%q: maintenance %v", more, c.Maintenance())
+		}
+	}
 }

@@ -96,6 +96,9 @@ func (c *PoolConfig) validate() error {
 	if p, err := chat.ParsePrincipal(c.PoolURI); err != nil || !p.IsUser() {
 		return chat.FieldErrorf("poolURI", "%q: want sip:NAME@DOMAIN", c.PoolURI)
 	}
+	if err := c.validateSites(); err != nil {
+		return err
+	}
 	if err := c.Listen.validate(); err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@
 //
 //   - At the start an invalid file is an error; later it is reported and the configuration before it stays in force.
 //   - A field of a newer version is reported and passed over.
-//   - Directory, policy, limits and legacyDigest change at once. What needs a restart stays as it was at the start,
+//   - Sites, active, directory, policy, limits and legacyDigest change at once. What needs a restart stays as it was at the start,
 //     and a change of it is reported.
 package config
 
@@ -93,7 +93,7 @@ func (l *Live) look() {
 		l.log.Warn("the configuration changed in fields that take effect with the next start only")
 	}
 	l.current.Store(next)
-	l.log.Info("configuration reloaded", "users", len(next.Directory.Users))
+	l.log.Info("configuration reloaded", "users", len(next.Directory.Users), "allActive", next.Active == nil)
 	for _, f := range l.changed {
 		f(next)
 	}
@@ -110,5 +110,6 @@ func (l *Live) warn() {
 func merge(now, next *adminapi.PoolConfig) (merged *adminapi.PoolConfig, postponed bool) {
 	m := *now
 	m.LegacyDigest, m.Directory, m.Policy, m.Limits = next.LegacyDigest, next.Directory, next.Policy, next.Limits
+	m.Sites, m.Active = next.Sites, next.Active
 	return &m, !reflect.DeepEqual(&m, next)
 }
