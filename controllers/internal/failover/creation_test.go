@@ -43,6 +43,7 @@ func TestFirstCreationAtHome(t *testing.T) {
 		"the answer counts once it was given after the claim":                {func(o *Observation) { claimed(o); o.Peer.Confirming = false }, want{"GoOnTaking", Nothing, Probation, "to beat once more"}},
 		"then the database is initialised":                                   {claimed, want{"GoOnTaking", Initialise, Probation, ""}},
 		"and the epoch recorded":                                             {begun, want{"GoOnTaking", RecordEpoch, Probation, ""}},
+		"which is not done in a database that does not run":                  {func(o *Observation) { begun(o); o.Database.Mode = Stopped }, want{"GoOnTaking", Isolate, Probation, ""}},
 		"and the servers activated":                                          {func(o *Observation) { begun(o); o.Database.Epochs = tableOf(Home) }, want{"Prove", Activate, Probation, ""}},
 		"a database without any epoch has no posts: it may be begun again":   {func(o *Observation) { o.Peer.Status.Data = DataPresent }, want{"Found", ClaimEpoch, Probation, ""}},
 		"a peer that has data is no such answer":                             {func(o *Observation) { o.Peer.Status.Data, o.Peer.Status.Held = DataPresent, 1; o.Peer.Status.Epoch = 0 }, want{"Found", Nothing, Probation, "has data"}},

@@ -179,9 +179,28 @@ func TestAdviceWithoutProof(t *testing.T) {
 		for _, s := range []Side{Home, Backup} {
 			o := atColdStart(s)
 			c.change(&o)
-			if d := Decide(o); d.Next.Kind != c.want || d.Action.Kind != Nothing {
-				t.Errorf("%s, %s: %s, and %q", sentence, s, d.Next, d.Action.Kind)
+			if d := Decide(o); d.Next.Kind != c.want || d.Action.Kind != Nothing || d.Refused != "" {
+				t.Errorf("%s, %s: %s, and %q, refused %q", sentence, s, d.Next, d.Action.Kind, d.Refused)
 			}
+		}
+	}
+}
+
+// An epoch says from which timeline it forks; one that begins in a database that strayed has none in common.
+func TestEpochIsRecordedWithItsFork(t *testing.T) {
+	for _, s := range []Side{Home, Backup} {
+		o := atStandby(s)
+		confirmed(&o)
+		o.Spec.Confirm.Abandon = o.Status.Epoch
+		claiming(&o, Forcing, Forced)
+		promoted(&o)
+		c := o.Status.Claim
+		if a := Decide(o).Action; a != (Action{Kind: RecordEpoch, Epoch: c.Epoch, Timeline: c.Timeline}) {
+			t.Errorf("%s: %+v", s, a)
+		}
+		o.Database.Strayed = true
+		if a := Decide(o).Action; a != (Action{Kind: RecordEpoch, Epoch: c.Epoch}) {
+			t.Errorf("%s, strayed: %+v", s, a)
 		}
 	}
 }

@@ -23,6 +23,8 @@ func TestForcedMove(t *testing.T) {
 		"what was received is applied":                                  {func(o *Observation) { received(o); o.Database.Applied = false }, want{"Force", Nothing, Standby, "is to be applied"}},
 		"then the next epoch is claimed":                                {received, want{"Force", ClaimEpoch, Standby, ""}},
 		"the standby promotes what it received":                         {claimed, want{"GoOnTaking", Promote, Standby, ""}},
+		"a word that became void promotes nothing": {func(o *Observation) { claimed(o); o.Status.Voided = o.Status.Claim.Epoch },
+			want{"GoOnTaking", WithdrawClaim, Standby, ""}},
 		"a standby that came back to following is stopped again": {func(o *Observation) { claimed(o); o.Database = follower(o.Self.Other()) },
 			want{"GoOnTaking", Isolate, Standby, ""}},
 		"the other site's chat servers are shut directly, if they can be reached": {func(o *Observation) {

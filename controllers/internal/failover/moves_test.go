@@ -19,8 +19,9 @@ func TestPlannedMoveAtTheActiveSite(t *testing.T) {
 			o.moving(QuiescingChat)
 			o.Status.Transition.From--
 		}, want{"Planned", BeginMove, Active, ""}},
-		"then compliance stops":            {func(o *Observation) { quiesced(o); o.Servers.Drained = false }, want{"Planned", Nothing, Active, "compliance is to stop"}},
-		"then the old database is demoted": {quiesced, want{"Planned", Demote, Active, ""}},
+		"no answer for a moment calls nothing off": {func(o *Observation) { quiesced(o); o.Peer.Live = false }, want{"Planned", Nothing, Active, "does not answer"}},
+		"then compliance stops":                    {func(o *Observation) { quiesced(o); o.Servers.Drained = false }, want{"Planned", Nothing, Active, "compliance is to stop"}},
+		"then the old database is demoted":         {quiesced, want{"Planned", Demote, Active, ""}},
 		"one that was stopped meanwhile runs again as what it was": {func(o *Observation) { quiesced(o); o.Database.Mode = Stopped },
 			want{"Planned", Unfence, Active, ""}},
 		"no token, no grant": {func(o *Observation) { demoted(o); o.Database.Token = Token{} }, want{"Planned", Nothing, Active, "token"}},
@@ -45,6 +46,16 @@ func TestPlannedMoveAtTheActiveSite(t *testing.T) {
 			want{"Serve", Nothing, Active, ""}},
 		"and then it does":                  {func(o *Observation) { o.moving(RollingBack); o.StepFor = 6 * time.Minute }, want{"Planned", BeginMove, Active, ""}},
 		"reopened servers take posts again": {func(o *Observation) { quiesced(o); o.flipBoth() }, want{"Serve", Resume, Active, ""}},
+		"a database that does not answer is not reopened": {func(o *Observation) {
+			quiesced(o)
+			o.flipBoth()
+			o.databaseDead(time.Second)
+		}, want{"Serve", Resume, Active, ""}},
+		"one that lost the epoch is not, either": {func(o *Observation) {
+			demoted(o)
+			o.flipBoth()
+			o.Database.Epochs, o.Address = nil, false
+		}, want{"LostItsEpoch", Nothing, Fenced, ""}},
 		"without activated servers, a move that is called off needs proof": {func(o *Observation) {
 			demoted(o)
 			o.flipBoth()
@@ -77,6 +88,7 @@ func TestPlannedMoveIsNotBegun(t *testing.T) {
 		"when the other site holds more than this one":           func(o *Observation) { o.Peer.Database.Beat++ },
 		"when the witness is configured and does not answer":     func(o *Observation) { o.Spec.Witness = true },
 		"when the own database does not answer, for a while":     func(o *Observation) { o.databaseDead(29 * time.Second) },
+		"when the own servers do not answer":                     func(o *Observation) { o.Servers = Servers{} },
 		"when the own spec is alone while the other one answers": (*Observation).flipPeer,
 		"when the other spec is alone":                           (*Observation).flipOwn,
 	} {
@@ -144,6 +156,25 @@ func TestPlannedMoveAtTheStandby(t *testing.T) {
 		"the database is promoted with the token": {claimed, want{"GoOnTaking", Promote, Standby, ""}},
 		"the claim alone promotes nothing, it goes back when the grant is gone": {func(o *Observation) { claimed(o); o.Peer.Status.Grant = Grant{} },
 			want{"GoOnTaking", WithdrawClaim, Standby, ""}},
+		"a confirmation changes nothing while the grant is read": {func(o *Observation) {
+			claimed(o)
+			o.Peer.SilentFor, o.Spec.Confirm.Epoch = time.Minute, o.Status.Claim.Epoch
+		}, want{"GoOnTaking", Promote, Standby, ""}},
+		"a database that does not answer is waited for": {func(o *Observation) { claimed(o); o.databaseDead(time.Second) },
+			want{"GoOnTaking", Nothing, Standby, "does not answer"}},
+		"one that opened by itself, on no new timeline, is closed first": {func(o *Observation) { claimed(o); o.Database.Mode = Open },
+			want{"GoOnTaking", Isolate, Fenced, ""}},
+		"one that is stopped runs first": {func(o *Observation) { claimed(o); o.Database.Mode = Stopped }, want{"GoOnTaking", Isolate, Fenced, ""}},
+		"a later timeline that was only received is not a promotion": {func(o *Observation) { claimed(o); o.Database.Timeline++ },
+			want{"GoOnTaking", Promote, Standby, ""}},
+		"a witness must grant it first": {func(o *Observation) { claimed(o); o.Spec.Witness, o.Witness.State = true, WitnessDenied },
+			want{"GoOnTaking", Nothing, Standby, "the witness is to grant"}},
+		"a free lease is taken at once: nobody relies on votes": {func(o *Observation) { claimed(o); o.Spec.Witness, o.Witness.State = true, WitnessFree },
+			want{"GoOnTaking", AcquireWitness, Standby, ""}},
+		"then it goes on": {func(o *Observation) { claimed(o); o.Spec.Witness, o.Witness.State = true, WitnessGranted },
+			want{"GoOnTaking", Promote, Standby, ""}},
+		"it goes on following until everything has arrived": {func(o *Observation) { claimed(o); o.Database = follower(o.Self.Other()) },
+			want{"GoOnTaking", Promote, Standby, ""}},
 		"a person may insist while the peer is silent": {func(o *Observation) {
 			claimed(o)
 			o.Peer.SilentFor, o.Prompts.Activate.Epoch = time.Minute, o.Status.Claim.Epoch
@@ -271,6 +302,33 @@ func TestAssistedMoveAtTheStandby(t *testing.T) {
 		"no answer of the own database is waited for": {func(o *Observation) { releasedToUs(o); o.databaseDead(time.Second) },
 			want{"TakeReleased", Nothing, Standby, "does not answer"}},
 	}.check(t, atStandby)
+}
+
+func TestPromotionThatTakesLongLeavesAWayOut(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		kind Kind
+		step Step
+		took time.Duration
+		want CommandKind
+	}{
+		"what was granted does not all arrive": {Planned, Promoting, time.Minute + time.Second, ActivateCommand},
+		"not yet":                              {Planned, Promoting, time.Minute, NoCommand},
+		"another step took long":               {Planned, Claiming, time.Hour, NoCommand},
+		"another move waits for nothing":       {Assisted, Promoting, time.Hour, NoCommand},
+	} {
+		for _, s := range []Side{Home, Backup} {
+			o := atStandby(s)
+			if granted(&o); c.kind == Assisted {
+				o = atStandby(s)
+				releasedToUs(&o)
+			}
+			claiming(&o, Activating, c.kind)
+			o.Status.Transition.Step, o.StepFor = c.step, c.took
+			if d := Decide(o); d.Action.Kind != Promote || d.Next.Kind != c.want {
+				t.Errorf("%s, %s: %s, %s", sentence, s, d.Action.Kind, d.Next)
+			}
+		}
+	}
 }
 
 func TestTransitionIsWhatTheSiteIsInTheMiddleOf(t *testing.T) {

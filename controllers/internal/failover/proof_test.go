@@ -36,6 +36,7 @@ func TestProof(t *testing.T) {
 		"nor is a claim made against a claim":              {func(o *Observation) { o.Status.Claim = Claim{}; o.Peer.Status.Claim.Epoch = o.given() }, want{"Prove", Nothing, Probation, "claims epoch"}},
 		"a claim that is not read live is not seen":        {func(o *Observation) { o.Peer.Live = false; o.Peer.Status.Claim.Epoch = o.given() }, want{"Prove", Nothing, Probation, "does not answer"}},
 		"a follower that holds more says: an older copy":   {func(o *Observation) { o.Peer.Database.Beat++ }, want{"Prove", WithdrawClaim, Probation, "chatpool release"}},
+		"one of another epoch does not":                    {func(o *Observation) { o.Peer.Database.Beat++; o.Peer.Database.Epochs = nil }, want{"Prove", Activate, Probation, ""}},
 		"without a claim there is nothing to withdraw":     {func(o *Observation) { o.Peer.Database.Beat++; o.Status.Claim = Claim{} }, want{"Prove", Nothing, Probation, "chatpool release"}},
 		"the peer's word opens what does not run":          {func(o *Observation) { o.Database.Mode = Stopped }, want{"Prove", Unfence, Probation, ""}},
 		"durability asks for a mirror":                     {func(o *Observation) { o.Spec.NeedsMirror, o.Database.Mirror = true, false }, want{"Prove", Nothing, Probation, "mirror"}},

@@ -67,6 +67,7 @@ func TestFollowerThatCannotFollow(t *testing.T) {
 		"WAL beyond walKeep is gone: it is cloned by itself":          {refused, want{"Return", Clone, Standby, ""}},
 		"contents that differ are kept for the salvage":               {func(o *Observation) { refused(o); o.Database.LSN = o.Peer.Database.LSN + 1 }, want{"Return", Isolate, Standby, ""}},
 		"on a later timeline than its source's":                       {func(o *Observation) { refused(o); o.Database.Timeline++ }, want{"Return", Isolate, Standby, ""}},
+		"one that is stopped does not follow":                         {func(o *Observation) { o.Database.Mode = Stopped }, want{"Return", Isolate, Fenced, ""}},
 		"another database":                                            {func(o *Observation) { o.Database.Streaming = false; o.Database.System++ }, want{"Return", Isolate, Standby, ""}},
 		"a source that holds less than its follower is an older copy": {func(o *Observation) { o.Peer.Database.Beat-- }, want{"Return", Isolate, Fenced, ""}},
 		"a mark in the database stays":                                {func(o *Observation) { refused(o); o.Database.Strayed = true }, want{"Return", Isolate, Fenced, ""}},
