@@ -49,10 +49,14 @@ type Opening struct {
 	Ticket string `json:"ticket"`
 	// Site is the server's; a server of another site refuses.
 	Site string `json:"site"`
-	// Mint lets the epoch be recorded in the database if it is not there yet. Without it an unknown epoch is a Conflict.
-	Mint bool `json:"mint,omitempty"`
-	// Fork, with Mint, is where the epoch before ended. Without it: where this database's log is now.
-	Fork *Fork `json:"fork,omitempty"`
+}
+
+// Recording asks for a new epoch in the database.
+type Recording struct {
+	Epoch int64  `json:"epoch"`
+	Site  string `json:"site"` // whose epoch it is; a server of another site refuses
+	// Timeline is the one that the epoch's timeline left: the database's own history says where. 0: they have none in common.
+	Timeline int64 `json:"timeline"`
 }
 
 // How a server came to be activated.
@@ -67,6 +71,10 @@ type Activation struct {
 	// Epoch that it accepts posts for; 0: none. With How SingleSite it is 0 as well: whatever the database's newest is.
 	Epoch int64  `json:"epoch"`
 	How   string `json:"how,omitempty"` // SingleSite, Operator, Neighbour; "" when not activated
+	// Quiesced is the epoch that this process was activated for when it was quiesced, as long as nothing else has ended that
+	// right: shutting it, a standstill or a newer epoch do. A server that was not activated when the quiesce came has 0.
+	// Epoch is 0 meanwhile, and Activate with the same epoch takes it back.
+	Quiesced int64 `json:"quiesced,omitempty"`
 	// Neighbour is the pod that was watched.
 	Neighbour string `json:"neighbour,omitempty"`
 	// Reason says why the server is not activated.
@@ -96,10 +104,20 @@ func (c *Client) Activation(ctx context.Context) (Activation, error) {
 }
 
 // Activate asks the server that answers to accept posts in an epoch. The same again changes nothing. Conflict, with the
-// field that is to blame: a higher epoch is known, the epoch belongs to another site or has another fork, or it is not
-// recorded and Mint was not asked for. Unavailable: nothing is activated; ask again, with fresh proof.
+// field that is to blame: a higher epoch is known, the epoch belongs to another site, or it is not recorded. Unavailable: nothing
+// is activated; ask again, with fresh proof.
 func (c *Client) Activate(ctx context.Context, o Opening) (Activation, error) {
 	return call[Activation](ctx, c, http.MethodPost, "/v1/activation", o)
+}
+
+// RecordEpoch records a new epoch in the database of the server that answers, and activates nobody; servers that are
+// activated for an older one cannot write from then on. The same again changes nothing. Conflict, with the field that is to
+// blame: the database has a higher epoch, or this one for another site, or it never left the timeline. Unavailable: ask
+// again; the database may be one that takes no writes. When the database cannot tell its history (the function
+// chatpool_timeline_history is missing) the epoch is recorded without a fork.
+func (c *Client) RecordEpoch(ctx context.Context, r Recording) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "/v1/epoch", r)
+	return err
 }
 
 // Deactivate shuts the server that answers, and it alone; it asks nothing of the database. It stays shut for every
@@ -110,7 +128,7 @@ func (c *Client) Deactivate(ctx context.Context) (Activation, error) {
 
 // Quiesce shuts the epoch for every server of this database. When it has answered without error, every transaction of
 // the epoch has ended and no other will begin until Activate opens the epoch again. After an error the server that was
-// asked is shut, and nothing is known of the others: ask again.
+// asked is shut, and nothing is known of the others: ask again. A database that takes no writes has nothing to be ended.
 func (c *Client) Quiesce(ctx context.Context, epoch int64) (Activation, error) {
 	return call[Activation](ctx, c, http.MethodPost, "/v1/quiesce", Quiescing{Epoch: epoch})
 }

@@ -51,6 +51,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	if s.gate != nil {
 		g.Go(func() error { return s.gate.Run(ctx) })
 	}
+	g.Go(func() error { return s.sessions.Run(ctx) })
 	g.Go(func() error { return s.directory.Run(ctx) })
 	g.Go(func() error { return s.live.Run(ctx) })
 	g.Go(func() error { return s.awaitSchema(ctx) })
@@ -92,7 +93,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	}
 	if l := s.listeners.http; l != nil {
 		g.Go(func() error {
-			return obs.Serve(ctx, l, &http.Server{Handler: obs.Handler(s.ready, s.registry), ErrorLog: s.httpLog()})
+			return obs.Serve(ctx, l, &http.Server{Handler: s.pages(), ErrorLog: s.httpLog()})
 		})
 	}
 }

@@ -126,8 +126,12 @@ func (s *Server) build(c *adminapi.PoolConfig) error {
 		})
 		s.store.Obey(s.gate)
 	}
+	var right func() adminapi.Activation
+	if s.gate != nil {
+		right = s.gate.Activation
+	}
 	s.sessions = session.New(session.Options{
-		Name: s.Pod, Config: s.live.Current, Directory: s.directory, Hub: s.hub, History: s.store, Endpoints: s.store,
+		Name: s.Pod, Config: s.live.Current, Right: right, Directory: s.directory, Hub: s.hub, History: s.store, Endpoints: s.store,
 		Encoder: encoder, Log: s.Log, Registry: s.registry,
 	})
 	s.edge, err = sipedge.New(sipedge.Options{

@@ -12,5 +12,8 @@
 //   - Every right is asked of the core with the catalog and the directory as they are now. When a room changed
 //     between the question and the commit, the question is asked again.
 //   - Whoever is not allowed to use chat any more loses his sessions.
+//   - In a pool with two sites a server without the right to accept posts keeps its sessions for RedirectAfter, or after a
+//     quiesce for QuiesceGrace, and answers posts 503. Then it takes no new ones, names the other site to those who ask, and
+//     moves those that it has. A server that is not in service moves them too, to others of its own site.
 //   - A panic ends the session that it happened in, and no other.
 package session

@@ -60,6 +60,11 @@ func (ps *posts) init(n *session) { ps.session, ps.lines = n, map[chat.ID]*line{
 // receive takes a post. It is answered when stored, or after answerWithin as being in doubt.
 func (ps *posts) receive(envelope string, q wire.Post, answer func(sipedge.Answer)) {
 	s := ps.session.server
+	if s.Config().Maintenance() {
+		s.metrics.posts.WithLabelValues(outcomeUnavailable).Inc()
+		answer(s.stopped())
+		return
+	}
 	if ps.inFlight.Load() >= maxInFlight {
 		s.metrics.posts.WithLabelValues(outcomeUnavailable).Inc()
 		answer(s.busy("too many posts are waiting"))

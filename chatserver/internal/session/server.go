@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,9 +42,11 @@ type Endpoints interface {
 
 // Options are what a server of sessions works with.
 type Options struct {
-	// Name is this pod's, for diagnostics.
-	Name      string
-	Config    func() *adminapi.PoolConfig
+	// Name is this pod's.
+	Name   string
+	Config func() *adminapi.PoolConfig
+	// Right is this server's right to accept posts; it does not block. Nil: it always may.
+	Right     func() adminapi.Activation
 	Directory Directory
 	Hub       *hub.Hub
 	History   History
@@ -72,6 +75,9 @@ func New(o Options) *Server {
 	if s.Log == nil {
 		s.Log = slog.Default()
 	}
+	if s.Right == nil {
+		s.Right = func() adminapi.Activation { return adminapi.Activation{How: adminapi.BySingleSite} }
+	}
 	s.metrics = newMetrics(o.Registry, s)
 	return s
 }
@@ -92,10 +98,20 @@ func (s *Server) Credential(user, algorithm, realm string) (string, chat.Subject
 // Provisioning implements sipedge.Backend.
 func (s *Server) Provisioning(subject chat.Subject) sipedge.Provisioning {
 	c := s.Config()
-	return sipedge.Provisioning{
+	p := sipedge.Provisioning{
 		Enabled: c.Policy.Allows(s.Directory.Subject(subject.User)).Allowed,
-		PoolURI: c.PoolURI,
+		PoolURI: c.PoolURI, Site: c.Site,
 	}
+	for _, site := range c.Sites {
+		switch address := site.Address(); {
+		case address == "":
+		case site.Name == c.Site:
+			p.Servers = slices.Insert(p.Servers, 0, address)
+		default:
+			p.Servers = append(p.Servers, address)
+		}
+	}
+	return p
 }
 
 // Open implements sipedge.Backend.

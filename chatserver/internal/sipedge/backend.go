@@ -11,6 +11,9 @@ type Backend interface {
 	Credential(user, algorithm, realm string) (ha1 string, subject chat.Subject, err error)
 	// Provisioning tells a signed-in user which pool serves him.
 	Provisioning(subject chat.Subject) Provisioning
+	// Away tells where clients are to go instead of here, or nil. It is asked for each REGISTER, and each request that would
+	// open something.
+	Away() *Away
 	// Open begins a dialog for an endpoint of the user. Kinds of errors: Denied, NotFound (no such URI here), TooLarge
 	// (too many endpoints), Unavailable.
 	Open(subject chat.Subject, endpoint, requestURI string, to Outbox) (Dialog, error)
@@ -23,6 +26,17 @@ type Backend interface {
 type Provisioning struct {
 	Enabled bool
 	PoolURI string // sip:POOL@DOMAIN
+	// Site is the name of the server's site, Servers where the pool's servers are reached over TLS, HOST:PORT: those of this
+	// site first. Both are for clients of ours.
+	Site    string
+	Servers []string
+}
+
+// Away says that clients are not served here now.
+type Away struct {
+	Target     string // HOST:PORT of the servers, over TLS, that clients are to try; "" = the others of this site
+	RetryAfter int    // seconds
+	Reason     string // for people; no quotes in it
 }
 
 // Outbox is the edge's side of a dialog. Its methods never block and may be called from any goroutine, also before Open

@@ -26,6 +26,11 @@ func (c *connection) handle(m *message) bool {
 		return c.respond(m, r.status, r.reason, r.extra...)
 	}
 	method := m.method()
+	if c.opens(m, method) {
+		if away := c.server.backend.Away(); away != nil {
+			return c.turnAway(m, method, away)
+		}
+	}
 	switch {
 	case method == "REGISTER":
 		return c.register(m)

@@ -31,6 +31,8 @@ type backend struct {
 	receive  func(d *testDialog, body []byte, answer func(Answer))
 	disabled map[string]bool
 	refuse   error
+	away     *Away
+	servers  []string // of both sites
 	// signedOff are users with their endpoints
 	signedOff []string
 }
@@ -66,7 +68,19 @@ func (b *backend) Credential(user, algorithm, realm string) (string, chat.Subjec
 }
 
 func (b *backend) Provisioning(chat.Subject) Provisioning {
-	return Provisioning{Enabled: true, PoolURI: "sip:home@" + domain}
+	return Provisioning{Enabled: true, PoolURI: "sip:home@" + domain, Site: "home", Servers: b.servers}
+}
+
+func (b *backend) Away() *Away {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.away
+}
+
+func (b *backend) sendAway(a *Away) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away = a
 }
 
 func (b *backend) Open(s chat.Subject, endpoint, uri string, to Outbox) (Dialog, error) {

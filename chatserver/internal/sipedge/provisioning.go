@@ -45,6 +45,10 @@ func provisioningDocument(p Provisioning) []byte {
 		property("EnablePersistentChat", "true")
 		property("DefaultPersistentChatPoolUri", p.PoolURI)
 		property("PersistentChatPoolUris", p.PoolURI)
+		if len(p.Servers) > 0 {
+			property("ChatpoolSite", p.Site)
+			property("ChatpoolServers", strings.Join(p.Servers, ";"))
+		}
 	} else {
 		property("EnablePersistentChat", "false")
 	}

@@ -7,7 +7,7 @@ import (
 
 // phrases of the statuses that we send.
 var phrases = map[int]string{
-	200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+	200: "OK", 302: "Moved Temporarily", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
 	407: "Proxy Authentication Required", 413: "Request Entity Too Large", 415: "Unsupported Media Type",
 	416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required", 480: "Temporarily Unavailable",
 	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 486: "Busy Here", 488: "Not Acceptable Here",
