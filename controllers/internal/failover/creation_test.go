@@ -56,6 +56,19 @@ func TestFirstCreationAtHome(t *testing.T) {
 		"two claims are both withdrawn":                                      {func(o *Observation) { claimed(o); o.Peer.Status.Claim.Epoch = 2 }, want{"StepBack", WithdrawClaim, Probation, "claims epoch 2"}},
 		"an own database that does not answer is not empty":                  {func(o *Observation) { o.databaseDead(time.Hour) }, want{"Found", Nothing, Probation, "not known"}},
 		"a person may say that there is no other: activate --new-pool":       {newPool, want{"Found", ClaimEpoch, Probation, ""}},
+		"whatever was read of it before it fell silent": {func(o *Observation) { newPool(o); o.Peer.Status.Data, o.Peer.Status.Held = DataPresent, 1 },
+			want{"Found", ClaimEpoch, Probation, ""}},
+		"and though its API server answers": {func(o *Observation) {
+			newPool(o)
+			o.Peer.Live, o.Peer.Status.Data, o.Peer.Status.Held = true, DataPresent, 1
+		},
+			want{"Found", ClaimEpoch, Probation, ""}},
+		"but not if its database tells of an epoch": {func(o *Observation) { newPool(o); o.Peer.Database = openDatabase(Home) },
+			want{"LostItsEpoch", Nothing, Fenced, "backup has data"}},
+		"a database without any epoch is none": {func(o *Observation) {
+			newPool(o)
+			o.Peer.Live, o.Peer.SilentFor, o.Peer.Status.Data = true, 0, DataPresent
+		}, want{"Found", ClaimEpoch, Probation, ""}},
 		"and then it is initialised": {func(o *Observation) { newPool(o); o.Status.Claim = Claim{Kind: Forcing, Epoch: 101} },
 			want{"GoOnTaking", Initialise, Probation, ""}},
 		"that is no word against a peer with data": {func(o *Observation) {

@@ -37,6 +37,7 @@ type Database struct {
 	System   uint64 // PostgreSQL's system identifier: two databases that were not copied from one another differ in it
 	Timeline int64
 	LSN      int64   // the end of what it holds
+	Oldest   int64   // where the log begins that it still keeps; 0: not known
 	Applied  bool    // in recovery: everything received is replayed
 	Epochs   []Epoch // the append-only table, oldest first
 	Beat     int64   // the heartbeat row's number: it only grows along a history, and only activated servers beat
@@ -108,4 +109,6 @@ type Servers struct {
 	Epoch    int64 // the highest epoch for which any of them is activated; 0: all are shut
 	Quiesced bool  // activated, but no post is taken
 	Drained  bool  // compliance has stopped
+	// Unseen: one that exists did not answer, and the database would still take its posts.
+	Unseen bool
 }

@@ -204,3 +204,29 @@ func TestEpochIsRecordedWithItsFork(t *testing.T) {
 		}
 	}
 }
+
+// A site that would have to abandon something is told so only if the other one cannot serve, and it has something itself.
+func TestAdviceToTheOvertaken(t *testing.T) {
+	idle := func(o *Observation, held int64) {
+		o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Status.Held = Fenced, 0, held
+	}
+	for sentence, c := range map[string]struct {
+		base   func(Side) Observation
+		change func(*Observation)
+		want   CommandKind
+	}{
+		"the other site lost the epoch":                 {atReturn, func(o *Observation) { idle(o, 0) }, ActivateCommand},
+		"it still holds it":                             {atReturn, func(o *Observation) { idle(o, o.Status.Epoch) }, NoCommand},
+		"it does not see its database":                  {atReturn, func(o *Observation) { idle(o, 0); o.Peer.Status.Data = DataUnknown }, NoCommand},
+		"there is nothing here":                         {atReturn, func(o *Observation) { idle(o, 0); o.Database.Epochs = nil }, NoCommand},
+		"everything is here, nothing is to be given up": {atStandby, func(o *Observation) { idle(o, 0); o.Database = isolated(o.Self.Other()) }, NoCommand},
+	} {
+		for _, s := range []Side{Home, Backup} {
+			o := c.base(s)
+			c.change(&o)
+			if d := Decide(o); d.Next.Kind != c.want || d.Action.Kind != Nothing {
+				t.Errorf("%s, %s: %s, and %q", sentence, s, d.Next, d.Action.Kind)
+			}
+		}
+	}
+}

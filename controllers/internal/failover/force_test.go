@@ -25,6 +25,10 @@ func TestForcedMove(t *testing.T) {
 		"the standby promotes what it received":                         {claimed, want{"GoOnTaking", Promote, Standby, ""}},
 		"a word that became void promotes nothing": {func(o *Observation) { claimed(o); o.Status.Voided = o.Status.Claim.Epoch },
 			want{"GoOnTaking", WithdrawClaim, Standby, ""}},
+		"a pool is not begun anew where there is data": {func(o *Observation) {
+			o.peerGone(time.Minute)
+			o.Prompts.Activate = Attestation{Epoch: o.Self.Mint(100), NewPool: true}
+		}, want{"Follow", Nothing, Standby, "there is data here"}},
 		"a standby that came back to following is stopped again": {func(o *Observation) { claimed(o); o.Database = follower(o.Self.Other()) },
 			want{"GoOnTaking", Isolate, Standby, ""}},
 		"the other site's chat servers are shut directly, if they can be reached": {func(o *Observation) {

@@ -19,7 +19,9 @@ func TestPlannedMoveAtTheActiveSite(t *testing.T) {
 			o.moving(QuiescingChat)
 			o.Status.Transition.From--
 		}, want{"Planned", BeginMove, Active, ""}},
-		"no answer for a moment calls nothing off": {func(o *Observation) { quiesced(o); o.Peer.Live = false }, want{"Planned", Nothing, Active, "does not answer"}},
+		"nor does a standby that does not see its database": {func(o *Observation) { quiesced(o); o.Peer.Status.Data = DataUnknown },
+			want{"Planned", Nothing, Active, "does not answer"}},
+		"no answer for a moment calls nothing off": {func(o *Observation) { quiesced(o); o.Peer.Live, o.Peer.Status.Held = false, 0 }, want{"Planned", Nothing, Active, "does not answer"}},
 		"then compliance stops":                    {func(o *Observation) { quiesced(o); o.Servers.Drained = false }, want{"Planned", Nothing, Active, "compliance is to stop"}},
 		"then the old database is demoted":         {quiesced, want{"Planned", Demote, Active, ""}},
 		"one that was stopped meanwhile runs again as what it was": {func(o *Observation) { quiesced(o); o.Database.Mode = Stopped },
@@ -82,6 +84,7 @@ func TestPlannedMoveIsNotBegun(t *testing.T) {
 		"when the other database follows nobody":                 func(o *Observation) { o.Peer.Database.Mode = Isolated },
 		"when the other database does not answer us":             func(o *Observation) { o.Peer.Database = Database{} },
 		"when the other database does not answer there":          func(o *Observation) { o.Peer.Status.Data = DataUnknown },
+		"when the other site claims an epoch":                    func(o *Observation) { o.Peer.Status.Claim.Epoch = o.Status.Epoch },
 		"when the other site has no data":                        func(o *Observation) { o.Peer.Status.Data = DataEmpty },
 		"when the other site lacks the present epoch":            func(o *Observation) { o.Peer.Status.Held = 0 },
 		"when the other site's database strayed":                 func(o *Observation) { o.Peer.Status.Strayed = true },
@@ -239,7 +242,12 @@ func TestAssistedMoveAtTheActiveSite(t *testing.T) {
 		"a spec that reverts before the release stops it": {func(o *Observation) { shut(o); o.flipOwn() }, want{"Prove", Nothing, "", "does not answer"}},
 		"a silent peer could not take over":               {func(o *Observation) { gone(o); o.Peer.SilentFor = 30 * time.Second }, want{"Serve", Nothing, Active, ""}},
 		"nor could one without this epoch":                {func(o *Observation) { gone(o); o.Peer.Status.Held = 0 }, want{"Serve", Nothing, Active, "does not hold the present epoch"}},
-		"nor one that does not see its database":          {func(o *Observation) { gone(o); o.Peer.Status.Data = DataUnknown }, want{"Serve", Nothing, Active, "does not answer"}},
+		"nor one that claims an epoch": {func(o *Observation) { gone(o); o.Peer.Status.Claim.Epoch = o.Status.Epoch },
+			want{"Serve", Nothing, Active, "claims an epoch"}},
+		"nor one that does not see its database": {func(o *Observation) { gone(o); o.Peer.Status.Data = DataUnknown }, want{"Serve", Nothing, Active, "does not answer"}},
+		"a fence that was ordered is not one that stands": {func(o *Observation) {
+			o.Prompts.Release, o.Servers.Epoch, o.Database.Fenced = o.Status.Epoch, 0, true
+		}, want{"ReleaseByHand", Nothing, "", "must say that they are shut"}},
 		"a release is for ever in this epoch": {func(o *Observation) {
 			o.Status.Released = o.Status.Epoch
 			o.Servers.Epoch = 0

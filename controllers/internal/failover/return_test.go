@@ -55,8 +55,10 @@ func TestReturnOfAnOvertakenSite(t *testing.T) {
 			o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Status.Held = Fenced, 0, 1
 			o.Peer.Status.Held = o.Status.Held
 		}, want{"Return", Nothing, Fenced, "--abandon"}},
-		"while it streams it is left alone":                          {func(o *Observation) { equal(o); o.Database.Mode, o.Database.Streaming = Following, true }, want{"Follow", Nothing, Standby, ""}},
-		"a receiver about to stream, too":                            {func(o *Observation) { equal(o); o.Database.Mode = Following }, want{"Follow", Nothing, Fenced, "is to go on"}},
+		"while it streams it is left alone": {func(o *Observation) { equal(o); o.Database.Mode, o.Database.Streaming = Following, true }, want{"Follow", Nothing, Standby, ""}},
+		"a receiver about to stream, too":   {func(o *Observation) { equal(o); o.Database.Mode = Following }, want{"Follow", Nothing, Fenced, "is to go on"}},
+		"while its source is not seen, too": {func(o *Observation) { o.Database.Mode, o.Peer.Database = Following, Database{} },
+			want{"Follow", Nothing, Fenced, "is to go on"}},
 		"one that cannot stream because it is no prefix is isolated": {func(o *Observation) { o.Database.Mode = Following }, want{"Return", Isolate, Fenced, ""}},
 	}.check(t, atReturn)
 }
@@ -64,9 +66,17 @@ func TestReturnOfAnOvertakenSite(t *testing.T) {
 func TestFollowerThatCannotFollow(t *testing.T) {
 	refused := func(o *Observation) { o.Database.Streaming, o.Database.Unfollowable = false, true }
 	cases{
-		"WAL beyond walKeep is gone: it is cloned by itself":          {refused, want{"Return", Clone, Standby, ""}},
-		"contents that differ are kept for the salvage":               {func(o *Observation) { refused(o); o.Database.LSN = o.Peer.Database.LSN + 1 }, want{"Return", Isolate, Standby, ""}},
-		"on a later timeline than its source's":                       {func(o *Observation) { refused(o); o.Database.Timeline++ }, want{"Return", Isolate, Standby, ""}},
+		"WAL beyond walKeep is gone: it is cloned by itself": {refused, want{"Return", Clone, Standby, ""}},
+		"contents that differ are kept for the salvage":      {func(o *Observation) { refused(o); o.Database.LSN = o.Peer.Database.LSN + 1 }, want{"Return", Isolate, Standby, ""}},
+		"on a later timeline than its source's":              {func(o *Observation) { refused(o); o.Database.Timeline++ }, want{"Return", Isolate, Standby, ""}},
+		"a receiver about to stream is left alone, its source has been read before": {func(o *Observation) {
+			o.Database.Streaming = false
+			o.Database.LSN = o.Peer.Database.LSN + 1
+		}, want{"Follow", Nothing, Standby, "is to go on"}},
+		"a source that lacks the whole epoch is not the one that is followed": {func(o *Observation) {
+			o.Peer.Database.Epochs = nil
+			o.Peer.Database.Beat--
+		}, want{"Follow", Nothing, Standby, ""}},
 		"one that is stopped does not follow":                         {func(o *Observation) { o.Database.Mode = Stopped }, want{"Return", Isolate, Fenced, ""}},
 		"another database":                                            {func(o *Observation) { o.Database.Streaming = false; o.Database.System++ }, want{"Return", Isolate, Standby, ""}},
 		"a source that holds less than its follower is an older copy": {func(o *Observation) { o.Peer.Database.Beat-- }, want{"Return", Isolate, Fenced, ""}},

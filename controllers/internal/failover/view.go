@@ -42,7 +42,7 @@ func (v *view) highest() int64 {
 // publishData says in the status what was seen of the own database.
 func (v *view) publishData() {
 	db := v.Database
-	v.s.Shut = v.Servers.Known && v.Servers.Epoch == 0
+	v.s.Shut = v.Servers.Known && v.Servers.Epoch == 0 && !v.Servers.Unseen
 	if !db.Known {
 		v.s.Data = DataUnknown
 		return
