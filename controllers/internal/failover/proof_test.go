@@ -63,3 +63,23 @@ func TestPeerThatReleasedNeedNotSeeItsDatabase(t *testing.T) {
 		"but it must see its servers": {func(o *Observation) { gave(o); o.Peer.Status.Shut = false }, want{"Prove", Nothing, Probation, "does not see its chat servers shut"}},
 	}.on(t, Backup, atColdStart)
 }
+
+func TestShutIsWhatWasSeenOfTheServers(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		servers Servers
+		want    bool
+	}{
+		"all answer and none is activated":           {Servers{Known: true}, true},
+		"one is activated, even if for an old epoch": {Servers{Known: true, Epoch: 1}, false},
+		"one does not answer":                        {Servers{Known: true, Unseen: true}, false},
+		"none answers":                               {Servers{}, false},
+	} {
+		for _, base := range []func(Side) Observation{atActive, atStandby} {
+			o := base(Home)
+			o.Servers, o.Status.Shut = c.servers, !c.want
+			if got := Decide(o).Status.Shut; got != c.want {
+				t.Errorf("%s: %t", sentence, got)
+			}
+		}
+	}
+}
