@@ -62,9 +62,12 @@ func TestCallsOnTheWire(t *testing.T) {
 			return err
 		}, `GET /v1/activation `},
 		"Activate": {func(ctx context.Context, c *adminapi.Client) error {
-			_, err := c.Activate(ctx, adminapi.Opening{Epoch: 2, Site: "backup", Ticket: "t", Mint: true, Fork: &adminapi.Fork{Timeline: 1, LSN: 1<<32 | 0xAB}})
+			_, err := c.Activate(ctx, adminapi.Opening{Epoch: 2, Site: "backup", Ticket: "t"})
 			return err
-		}, `POST /v1/activation {"epoch":2,"ticket":"t","site":"backup","mint":true,"fork":{"timeline":1,"lsn":"1/AB"}}`},
+		}, `POST /v1/activation {"epoch":2,"ticket":"t","site":"backup"}`},
+		"RecordEpoch": {func(ctx context.Context, c *adminapi.Client) error {
+			return c.RecordEpoch(ctx, adminapi.Recording{Epoch: 2, Site: "backup", Timeline: 1})
+		}, `POST /v1/epoch {"epoch":2,"site":"backup","timeline":1}`},
 		"Deactivate": {func(ctx context.Context, c *adminapi.Client) error {
 			_, err := c.Deactivate(ctx)
 			return err

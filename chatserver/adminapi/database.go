@@ -28,7 +28,14 @@ type DatabaseFacts struct {
 	// streamed since its start.
 	ReceivedLSN *LSN `json:"receivedLSN"`
 	ReplayedLSN *LSN `json:"replayedLSN"`
-	// Epochs are the newest ones, the newest first; nil when the schema is not there yet.
+	// OldestLSN is where the oldest file begins that is kept of the log: a follower that needs more must be cloned anew.
+	OldestLSN *LSN `json:"oldestLSN"`
+	// Receiver is what streams to a follower; nil: there is none, or it is unknown.
+	Receiver *Receiver `json:"receiver,omitempty"`
+	// Beat is the newest heartbeat in the database, as epoch * 2^32 + counter; 0: none. It only grows along a history, and
+	// reaches a follower like everything else.
+	Beat int64 `json:"beat"`
+	// Epochs are the newest 64, the newest first; nil when the schema is not there yet.
 	Epochs []Epoch `json:"epochs"`
 	// ClosedEpoch is the newest epoch that was quiesced and not opened again; 0: none.
 	ClosedEpoch int64 `json:"closedEpoch"`
@@ -42,7 +49,17 @@ type DatabaseFacts struct {
 type Epoch struct {
 	Epoch int64  `json:"epoch"`
 	Site  string `json:"site"` // "": the site where the database was made
-	Fork  *Fork  `json:"fork,omitempty"`
+	// Fork is nil for an epoch that has nothing in common with the one before, or of which that is unknown.
+	Fork *Fork `json:"fork,omitempty"`
+	// ForkBeat is DatabaseFacts.Beat when the epoch was recorded.
+	ForkBeat int64 `json:"forkBeat"`
+}
+
+// Receiver is the process that gets the log from another database.
+type Receiver struct {
+	Status     string `json:"status"`     // of pg_stat_wal_receiver, as "streaming"
+	Timeline   int64  `json:"timeline"`   // that it has received last; 0: none yet
+	SenderHost string `json:"senderHost"` // where it gets it from
 }
 
 // Follower is a database that streams from this one. A nil pointer is unknown: not yet, or not to this role.

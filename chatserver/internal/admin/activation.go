@@ -38,6 +38,14 @@ func (a *api) quiesce(r *http.Request) (any, error) {
 	return answer(a.Activations.Quiesce(r.Context(), in.Epoch))
 }
 
+func (a *api) recordEpoch(r *http.Request) (any, error) {
+	var in adminapi.Recording
+	if err := a.gated(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, a.Activations.Record(r.Context(), in)
+}
+
 // gated reads a request that makes sense in a pool with two sites only.
 func (a *api) gated(r *http.Request, in any) error {
 	if a.Activations == nil {

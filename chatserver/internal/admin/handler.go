@@ -35,6 +35,7 @@ type Activations interface {
 	Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activation, error)
 	Deactivate() adminapi.Activation
 	Quiesce(ctx context.Context, epoch int64) (adminapi.Activation, error)
+	Record(ctx context.Context, r adminapi.Recording) error
 }
 
 // Options are what the API works with.
@@ -72,6 +73,7 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("POST /v1/activation", a.serve(a.activate))
 	mux.HandleFunc("DELETE /v1/activation", a.serve(a.deactivate))
 	mux.HandleFunc("POST /v1/quiesce", a.serve(a.quiesce))
+	mux.HandleFunc("POST /v1/epoch", a.serve(a.recordEpoch))
 	mux.HandleFunc("GET /v1/database", a.serve(a.database))
 	mux.HandleFunc("/", a.serve(func(r *http.Request) (any, error) {
 		return nil, chat.Errorf(chat.NotFound, "%s %s: no such call", r.Method, r.URL.Path)

@@ -2,13 +2,14 @@ package gate_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"chatpool.dev/chatserver/adminapi"
@@ -45,8 +46,8 @@ func TestQuiesceUnderLoad(t *testing.T) {
 		writers.Go(func() { writer([]*pod{a, b}[n%2], room, n+1, &acknowledged) })
 	}
 	eventually(t, "there is load", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM message`) > 300 })
-	if _, err := a.gate.Quiesce(t.Context(), 1); err != nil {
-		t.Fatal(err)
+	if act, err := a.gate.Quiesce(t.Context(), 1); err != nil || act.Quiesced != 1 || act.Active() {
+		t.Fatalf("%+v, %v", act, err)
 	}
 	stored := scalar[int](t, conn, `SELECT count(*) FROM message`)
 	writers.Wait()
@@ -68,10 +69,18 @@ func TestQuiesceUnderLoad(t *testing.T) {
 	if a.gate.Activation().Active() {
 		t.Error("opened by itself")
 	}
+	started := start(t, "home", "c", at(conn))
+	started.awaitLooks(2)
+	for p, want := range map[*pod]int64{a: 1, b: 1, started: 0} {
+		if act := p.gate.Activation(); act.Quiesced != want {
+			t.Errorf("while the epoch is quiesced: %+v", act)
+		}
+	}
 
 	// Rolled back: one of them is opened in the old epoch, and the other follows.
 	b.mustActivate(adminapi.Opening{Epoch: 1, Site: "home"})
 	a.awaitNeighbour(1)
+	started.awaitNeighbour(1)
 	for i, p := range []*pod{a, b} {
 		if r := p.mustPost(draft(room, i)); r.Message.Pos != chat.At(1, int64(stored+i+1)) {
 			t.Errorf("position %s after %d messages", r.Message.Pos, stored+i)
@@ -112,17 +121,29 @@ func TestQuiesceWaitsForACommitThatWaitsForTheMirror(t *testing.T) {
 func TestANewEpochIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Database(t)
+	pgtest.TellTimelines(t, conn)
 	a := start(t, "home", "a", at(conn))
 	a.mustActivate(adminapi.Opening{Epoch: 1, Site: "home"})
 	room := a.room()
 	for n := range 3 {
 		a.mustPost(draft(room, n))
 	}
-	fork := &adminapi.Fork{Timeline: 4, LSN: 0x1_0000_0028}
-	minted := adminapi.Opening{Epoch: 3, Site: "home", Mint: true, Fork: fork}
+	eventually(t, "the heart beats", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM heartbeat`) == 1 })
 	for range 2 {
-		a.mustActivate(minted)
+		a.record(3, "home")
 	}
+	if act := a.gate.Activation(); act.Active() || act.Highest != 3 || act.Quiesced != 0 {
+		t.Errorf("after the record of a new epoch the server is %+v", act)
+	}
+	if r := a.post(draft(room, 9)); !chat.Is(r.Err, chat.Unavailable) {
+		t.Errorf("a post in an epoch that nobody opened: %+v", r)
+	}
+	facts := a.mustFacts()
+	e := facts.Epochs
+	if len(e) != 2 || e[0].Epoch != 3 || e[0].Site != "home" || e[0].Fork != nil || e[0].ForkBeat != facts.Beat || facts.Beat>>32 != 1 || facts.Beat<<32 == 0 || e[1].ForkBeat != 0 {
+		t.Errorf("facts %+v", facts)
+	}
+	a.mustActivate(adminapi.Opening{Epoch: 3, Site: "home"})
 	if r := a.mustPost(draft(room, 9)); r.Message.Pos != chat.At(3, 4) {
 		t.Errorf("position %s: want 3/4", r.Message.Pos)
 	}
@@ -132,31 +153,53 @@ func TestANewEpochIsRecordedOnce(t *testing.T) {
 	if n := scalar[int](t, conn, `SELECT seq FROM epoch_room WHERE epoch = 3 AND from_epoch = 1 AND room_id = $1::text::uuid`, string(room)); n != 3 {
 		t.Errorf("the room was at %d when the epoch began: want 3", n)
 	}
+	eventually(t, "the heart beats in the new epoch", func() bool { return a.mustFacts().Beat>>32 == 3 })
+	other := start(t, "backup", "far", at(conn))
+	for name, c := range map[string]struct {
+		pod   *pod
+		r     adminapi.Recording
+		field string
+	}{
+		"a lower epoch":                       {a, adminapi.Recording{Epoch: 2, Site: "home"}, "epoch"},
+		"an epoch of another site's server":   {a, adminapi.Recording{Epoch: 4, Site: "backup"}, "site"},
+		"the same epoch for another site":     {other, adminapi.Recording{Epoch: 3, Site: "backup"}, "site"},
+		"a timeline that was never left":      {a, adminapi.Recording{Epoch: 5, Site: "home", Timeline: 1}, "timeline"},
+		"a lower epoch, told by the database": {other, adminapi.Recording{Epoch: 2, Site: "backup"}, "epoch"},
+	} {
+		err := c.pod.RecordEpoch(t.Context(), c.r)
+		if c.pod == a {
+			err = a.gate.Record(t.Context(), c.r)
+		}
+		var e *chat.Error
+		if !errors.As(err, &e) || e.Kind != chat.Conflict || e.Field != c.field {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	for name, o := range map[string]adminapi.Opening{
-		"a lower epoch":     {Epoch: 1, Site: "home"},
-		"a lower, minted":   {Epoch: 2, Site: "home", Mint: true},
-		"with another fork": {Epoch: 3, Site: "home", Mint: true, Fork: &adminapi.Fork{Timeline: 5, LSN: fork.LSN}},
+		"a lower epoch":        {Epoch: 1, Site: "home"},
+		"one not recorded yet": {Epoch: 5, Site: "home"},
 	} {
 		if err := a.activate(o); !chat.Is(err, chat.Conflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	other := start(t, "backup", "far", at(conn))
 	if err := other.activate(adminapi.Opening{Epoch: 3, Site: "backup"}); !chat.Is(err, chat.Conflict) {
 		t.Errorf("another site's epoch: %v", err)
 	}
-	a.mustActivate(adminapi.Opening{Epoch: 5, Site: "home", Mint: true})
-	facts, err := a.Facts(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	if n := len(a.mustFacts().Epochs); n != 2 {
+		t.Errorf("%d epochs after all refusals", n)
 	}
-	e := facts.Epochs
-	if len(e) != 3 || e[0].Epoch != 5 || e[0].Fork == nil || e[0].Fork.Timeline != 1 || e[0].Fork.LSN == 0 || e[2].Epoch != 1 || e[2].Fork != nil {
-		t.Errorf("epochs %+v", e)
-	}
-	if diff := cmp.Diff(adminapi.Epoch{Epoch: 3, Site: "home", Fork: fork}, e[1]); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
+}
+
+func (p *pod) mustFacts() *adminapi.DatabaseFacts {
+	p.t.Helper()
+	var f *adminapi.DatabaseFacts
+	eventually(p.t, "the database tells what it is like", func() (ok bool) {
+		var err error
+		f, err = p.Facts(p.t.Context())
+		return err == nil
+	})
+	return f
 }
 
 // The backup's database follows home's, is promoted, and goes on in its own epoch; home's server comes late.
@@ -164,6 +207,7 @@ func TestAFollowerIsReadAndThenPromoted(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgtest.Options{Mirror: true})
 	home := server.Database(t)
+	pgtest.TellTimelines(t, home)
 	backup := server.PromotedConnString(home)
 	where := at(home)
 	a := start(t, "home", "a", where)
@@ -184,18 +228,30 @@ func TestAFollowerIsReadAndThenPromoted(t *testing.T) {
 	if r := b.post(draft(room, 9)); !chat.Is(r.Err, chat.Unavailable) {
 		t.Errorf("post: %+v", r)
 	}
-	if err := b.activate(adminapi.Opening{Epoch: 2, Site: "backup", Mint: true}); !chat.Is(err, chat.Unavailable) {
+	if err := b.activate(adminapi.Opening{Epoch: 1, Site: "backup"}); !chat.Is(err, chat.Unavailable) {
 		t.Errorf("activated on a database that takes no writes: %v", err)
+	}
+	forked := adminapi.Recording{Epoch: 2, Site: "backup", Timeline: 1}
+	if err := b.gate.Record(t.Context(), forked); !chat.Is(err, chat.Unavailable) {
+		t.Errorf("recorded in a database that takes no writes: %v", err)
+	}
+	eventually(t, "nothing is to be quiesced", func() bool { _, err := b.gate.Quiesce(t.Context(), 1); return err == nil })
+	if act := b.gate.Activation(); act.Quiesced != 0 || !a.gate.Activation().Active() {
+		t.Errorf("quiesce at the follower: %+v, and at home %+v", act, a.gate.Activation())
 	}
 	b.awaitLooks(4)
 	if b.gate.Activation().Active() {
 		t.Error("home's heartbeat opened the backup")
 	}
 	facts, err := b.Facts(t.Context())
-	if err != nil || !facts.InRecovery || facts.ReplayedLSN == nil || facts.ReceivedLSN == nil || facts.CurrentLSN != nil || facts.Timeline == nil || *facts.Timeline != 1 {
+	if err != nil || !facts.InRecovery || facts.ReplayedLSN == nil || facts.ReceivedLSN == nil || facts.CurrentLSN != nil || facts.Timeline == nil || *facts.Timeline != 1 ||
+		facts.Receiver == nil || facts.Receiver.Status != "streaming" || facts.Receiver.Timeline != 1 || facts.Receiver.SenderHost == "" ||
+		facts.OldestLSN == nil || *facts.OldestLSN > *facts.ReplayedLSN || facts.Beat>>32 != 1 {
 		t.Fatalf("facts of the follower: %+v, %v", facts, err)
 	}
-	if facts, err = a.Facts(t.Context()); err != nil || facts.InRecovery || len(facts.Followers) != 1 || facts.Followers[0].Name != "mirror" ||
+	beat := facts.Beat
+	eventually(t, "home's heartbeat is seen to move", func() bool { return b.mustFacts().Beat > beat })
+	if facts, err = a.Facts(t.Context()); err != nil || facts.Receiver != nil || facts.OldestLSN == nil || *facts.OldestLSN > *facts.CurrentLSN || facts.InRecovery || len(facts.Followers) != 1 || facts.Followers[0].Name != "mirror" ||
 		facts.Followers[0].Flushed == nil || facts.CurrentLSN == nil || facts.SystemIdentifier == nil || len(facts.Unknown) > 0 {
 		t.Fatalf("facts of the primary: %+v, %v", facts, err)
 	}
@@ -208,7 +264,23 @@ func TestAFollowerIsReadAndThenPromoted(t *testing.T) {
 	}
 	alone(t, backup)
 	where.Store(&backup) // the service points there now
-	b.mustActivate(adminapi.Opening{Epoch: 2, Site: "backup", Mint: true, Fork: &adminapi.Fork{Timeline: 1, LSN: 1}})
+	wrong := forked
+	wrong.Timeline = 7
+	eventually(t, "a timeline that it never was on is refused", func() bool { return chat.Is(b.gate.Record(t.Context(), wrong), chat.Conflict) })
+	for range 2 {
+		if err := b.gate.Record(t.Context(), forked); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts = b.mustFacts()
+	if fork := facts.Epochs[0].Fork; facts.InRecovery || *facts.Timeline != 2 || fork == nil || fork.Timeline != 1 ||
+		fork.LSN < *facts.OldestLSN || fork.LSN > *facts.CurrentLSN || facts.Epochs[0].ForkBeat < beat {
+		t.Errorf("the promoted database: %+v", facts)
+	}
+	if text := scalar[string](t, backup, `SELECT chatpool_timeline_history(2)`); !strings.Contains(text, facts.Epochs[0].Fork.LSN.String()) {
+		t.Errorf("the fork is at %s, the history says %q", facts.Epochs[0].Fork.LSN, text)
+	}
+	b.mustActivate(adminapi.Opening{Epoch: 2, Site: "backup"})
 	if r := b.mustPost(draft(room, 5)); r.Message.Pos != chat.At(2, 6) {
 		t.Errorf("position %s: want 2/6", r.Message.Pos)
 	}
@@ -310,7 +382,8 @@ func TestTheDatabaseRefusesALateServer(t *testing.T) {
 		writers.Go(func() { writer(late, room, n+1, &acknowledged) })
 	}
 	eventually(t, "there is load", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM message`) > 100 })
-	a.mustActivate(adminapi.Opening{Epoch: 3, Site: "home", Mint: true})
+	a.record(3, "home")
+	a.mustActivate(adminapi.Opening{Epoch: 3, Site: "home"})
 	writers.Wait()
 	acked := int64(0)
 	acknowledged.Range(func(any, any) bool { acked++; return true })

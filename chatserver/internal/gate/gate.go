@@ -26,7 +26,8 @@ const (
 type Database interface {
 	Beat(ctx context.Context, h pg.Heart) error
 	Watch(ctx context.Context) (pg.Watched, error)
-	OpenEpoch(ctx context.Context, o pg.Opening) error
+	RecordEpoch(ctx context.Context, r adminapi.Recording) error
+	OpenEpoch(ctx context.Context, epoch int64, site string) error
 	CloseEpoch(ctx context.Context, epoch int64) error
 }
 
@@ -179,7 +180,7 @@ func (g *Gate) Activation() adminapi.Activation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now, s := g.o.Clock(), g.state
-	a := adminapi.Activation{Reason: s.reason, Highest: s.highest, Seconds: (now - s.since).Seconds(), Ticket: g.ticket(now)}
+	a := adminapi.Activation{Reason: s.reason, Highest: s.highest, Quiesced: s.held(now), Seconds: (now - s.since).Seconds(), Ticket: g.ticket(now)}
 	if p, ok := s.pass(now); ok {
 		a.Epoch, a.How, a.Neighbour = p.Epoch, s.how, s.neighbour
 	} else if s.epoch > 0 {

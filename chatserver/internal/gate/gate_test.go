@@ -105,6 +105,18 @@ func (p *pod) mustActivate(o adminapi.Opening) {
 	})
 }
 
+// record records an epoch that has nothing in common with the one before, until the database has it.
+func (p *pod) record(epoch int64, site string) {
+	p.t.Helper()
+	eventually(p.t, "the epoch is recorded", func() bool {
+		err := p.gate.Record(p.t.Context(), adminapi.Recording{Epoch: epoch, Site: site})
+		if err != nil && !chat.Is(err, chat.Unavailable) {
+			p.t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 func (p *pod) awaitNeighbour(epoch int64) {
 	p.t.Helper()
 	eventually(p.t, "a neighbour's heartbeat activates", func() bool {

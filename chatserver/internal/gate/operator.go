@@ -3,12 +3,12 @@ package gate
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
-	"chatpool.dev/chatserver/internal/store/pg"
 )
 
 // Activate opens the epoch in the database, and then this server for it. See adminapi.Client.Activate.
@@ -20,11 +20,7 @@ func (g *Gate) Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activ
 		return adminapi.Activation{}, err
 	}
 	defer func() { <-g.work }()
-	open := pg.Opening{Epoch: o.Epoch, Site: o.Site, Mint: o.Mint}
-	if o.Fork != nil {
-		open.Timeline, open.LSN = o.Fork.Timeline, uint64(o.Fork.LSN)
-	}
-	if err := g.o.Database.OpenEpoch(ctx, open); err != nil {
+	if err := g.o.Database.OpenEpoch(ctx, o.Epoch, o.Site); err != nil {
 		return adminapi.Activation{}, fmt.Errorf("activate: %w", err)
 	}
 	var err error
@@ -42,21 +38,33 @@ func (g *Gate) Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activ
 
 // admissible checks what needs no database.
 func (g *Gate) admissible(o adminapi.Opening) error {
+	if err := g.ours(o.Epoch, o.Site); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fresh(o.Ticket, g.o.Clock())
+}
+
+// ours checks that an epoch can be one of this server's site.
+func (g *Gate) ours(epoch int64, site string) error {
+	if site != g.o.Site {
+		return &chat.Error{Kind: chat.Conflict, Field: "site", Text: fmt.Sprintf("%q: this server is of site %q", site, g.o.Site)}
+	}
+	return g.possible(epoch)
+}
+
+// possible checks an epoch's number, and that no higher one was heard of.
+func (g *Gate) possible(epoch int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case o.Epoch < 1 || o.Epoch > chat.MaxEpoch:
-		return chat.FieldErrorf("epoch", "%d: want 1 to %d", o.Epoch, int64(chat.MaxEpoch))
-	case o.Site != g.o.Site:
-		return &chat.Error{Kind: chat.Conflict, Field: "site", Text: fmt.Sprintf("%q: this server is of site %q", o.Site, g.o.Site)}
-	case o.Fork != nil && !o.Mint:
-		return chat.FieldErrorf("fork", "only a new epoch has one: set mint, or leave it out")
-	case o.Fork != nil && o.Fork.Timeline < 1:
-		return chat.FieldErrorf("fork.timeline", "%d: want 1 or more", o.Fork.Timeline)
-	case o.Epoch < g.state.highest:
-		return overtaken(o.Epoch, g.state.highest)
+	case epoch < 1 || epoch > chat.MaxEpoch:
+		return chat.FieldErrorf("epoch", "%d: want 1 to %d", epoch, int64(chat.MaxEpoch))
+	case epoch < g.state.highest:
+		return overtaken(epoch, g.state.highest)
 	}
-	return g.fresh(o.Ticket, g.o.Clock())
+	return nil
 }
 
 func overtaken(epoch, highest int64) error {
@@ -79,6 +87,25 @@ func (g *Gate) ticketHead() string {
 	return fmt.Sprintf("%s/%d/%d/", g.instance, g.state.life, g.state.shuts)
 }
 
+// Record records a new epoch in the database; this server's right to an older one ends. See adminapi.Client.RecordEpoch.
+func (g *Gate) Record(ctx context.Context, r adminapi.Recording) error {
+	if err := g.ours(r.Epoch, r.Site); err != nil {
+		return err
+	}
+	if r.Timeline < 0 || r.Timeline > math.MaxInt32 {
+		return chat.FieldErrorf("timeline", "%d: want 0 to %d", r.Timeline, math.MaxInt32)
+	}
+	if err := g.begin(ctx); err != nil {
+		return err
+	}
+	defer func() { <-g.work }()
+	if err := g.o.Database.RecordEpoch(ctx, r); err != nil {
+		return err
+	}
+	g.change(func(now time.Duration) { g.state.hear(now, r.Epoch) })
+	return nil
+}
+
 // begin waits until no other request opens or closes.
 func (g *Gate) begin(ctx context.Context) error {
 	select {
@@ -98,14 +125,8 @@ func (g *Gate) Deactivate() adminapi.Activation {
 // Quiesce shuts this server at once, and then the epoch in the database. See adminapi.Client.Quiesce. When the database
 // has it, it holds for all servers, and whoever opens the epoch again on one of them opens it for all.
 func (g *Gate) Quiesce(ctx context.Context, epoch int64) (adminapi.Activation, error) {
-	g.mu.Lock()
-	highest := g.state.highest
-	g.mu.Unlock()
-	if epoch < 1 || epoch > chat.MaxEpoch {
-		return adminapi.Activation{}, chat.FieldErrorf("epoch", "%d: want 1 to %d", epoch, int64(chat.MaxEpoch))
-	}
-	if epoch < highest {
-		return adminapi.Activation{}, overtaken(epoch, highest)
+	if err := g.possible(epoch); err != nil {
+		return adminapi.Activation{}, err
 	}
 	quiesce := func(now time.Duration) { g.state.quiesce(now, epoch) }
 	g.change(quiesce)

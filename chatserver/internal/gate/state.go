@@ -28,6 +28,7 @@ type state struct {
 	reason    string // why it may not
 	since     time.Duration
 	granted   time.Duration // when the right was last given
+	quiesced  int64         // epoch of a right that only a quiesce has ended; 0: none
 
 	highest int64         // epoch that was heard of
 	shut    int64         // epochs up to this one only an operator opens; nextSeen: the next one that is seen
@@ -81,7 +82,7 @@ func (s *state) drop(now time.Duration, reason string) {
 	if s.epoch > 0 {
 		s.since = now
 	}
-	s.epoch, s.how, s.neighbour, s.reason = 0, "", "", reason
+	s.epoch, s.how, s.neighbour, s.reason, s.quiesced = 0, "", "", reason, 0
 }
 
 // grant gives the right.
@@ -89,7 +90,7 @@ func (s *state) grant(now time.Duration, epoch int64, how, neighbour string) {
 	if s.epoch != epoch {
 		s.since = now
 	}
-	s.epoch, s.how, s.neighbour, s.reason = epoch, how, neighbour, ""
+	s.epoch, s.how, s.neighbour, s.reason, s.quiesced = epoch, how, neighbour, "", 0
 	s.granted, s.highest = now, max(s.highest, epoch)
 }
 
@@ -106,6 +107,22 @@ func (s *state) holds(now time.Duration, p pg.Pass) bool {
 	return p.Life == s.life && now-s.alive <= ColdStartAfter
 }
 
+// held is the epoch of the right that only a quiesce has ended.
+func (s *state) held(now time.Duration) int64 {
+	if now-s.alive > ColdStartAfter {
+		return 0
+	}
+	return s.quiesced
+}
+
+// hear takes notice of an epoch that the database has.
+func (s *state) hear(now time.Duration, epoch int64) {
+	s.highest = max(s.highest, epoch)
+	if mine := max(s.epoch, s.quiesced); mine > 0 && mine != epoch {
+		s.drop(now, fmt.Sprintf("the database is in epoch %d", epoch))
+	}
+}
+
 // nextSeen stands for an epoch that is not known yet.
 const nextSeen = -1
 
@@ -119,8 +136,13 @@ func (s *state) deactivate(now time.Duration) {
 
 // quiesce ends the right for as long as the epoch is being closed; closed is called when the database has it.
 func (s *state) quiesce(now time.Duration, epoch int64) {
+	s.thaw(now)
+	had := max(s.epoch, s.quiesced) == epoch
 	s.closing = max(s.closing, epoch)
 	s.shutDown(now, fmt.Sprintf("epoch %d is quiesced by the operator", epoch))
+	if had {
+		s.quiesced = epoch
+	}
 }
 
 func (s *state) closed() { s.closing = 0 }
@@ -151,15 +173,13 @@ func (s *state) look(now, asked time.Duration, w pg.Watched) {
 	steady := asked-s.looked <= watchPause
 	s.looked = asked
 	s.see(now, w.Hearts)
-	s.highest = max(s.highest, w.Newest)
+	s.hear(now, w.Newest)
 	if s.shut == nextSeen {
 		s.shut = w.Newest
 	}
-	switch {
-	case s.epoch > 0 && s.epoch != w.Newest:
-		s.drop(now, fmt.Sprintf("the database is in epoch %d", w.Newest))
-	case s.epoch > 0 && w.Closed >= s.epoch:
-		s.drop(now, fmt.Sprintf("epoch %d is quiesced", s.epoch))
+	if held := s.epoch; held > 0 && w.Closed >= held {
+		s.drop(now, fmt.Sprintf("epoch %d is quiesced", held))
+		s.quiesced = held
 	}
 	if s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut, s.closing) {
 		s.watch = nil

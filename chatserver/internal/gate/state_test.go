@@ -126,6 +126,50 @@ func TestHowARightEnds(t *testing.T) {
 	}
 }
 
+func TestHowLongARightIsOnlyQuiesced(t *testing.T) {
+	now := 100 * time.Second
+	closed := pg.Watched{Newest: 3, Closed: 3}
+	for sentence, c := range map[string]struct {
+		happens func(s *state)
+		want    int64
+	}{
+		"this server is asked":            {func(s *state) { s.quiesce(now, 3); s.closed() }, 3},
+		"it is asked again":               {func(s *state) { s.quiesce(now, 3); s.closed(); s.quiesce(now, 3); s.closed() }, 3},
+		"the database has not answered":   {func(s *state) { s.quiesce(now, 3) }, 3},
+		"another server was asked":        {func(s *state) { s.look(now, now, closed) }, 3},
+		"it is seen again and again":      {func(s *state) { s.look(now, now, closed); s.look(now, now, closed) }, 3},
+		"the database is demoted then":    {func(s *state) { s.quiesce(now, 3); s.look(now, now, pg.Watched{Newest: 3, Closed: 3, ReadOnly: true}) }, 3},
+		"it is shut then":                 {func(s *state) { s.quiesce(now, 3); s.deactivate(now) }, 0},
+		"it was shut before":              {func(s *state) { s.deactivate(now); s.quiesce(now, 3) }, 0},
+		"it is asked for a higher epoch":  {func(s *state) { s.quiesce(now, 5) }, 0},
+		"a newer epoch comes":             {func(s *state) { s.quiesce(now, 3); s.look(now, now, pg.Watched{Newest: 4, Closed: 3}) }, 0},
+		"a newer epoch is recorded":       {func(s *state) { s.quiesce(now, 3); s.hear(now, 5) }, 0},
+		"it stands still then":            {func(s *state) { s.quiesce(now, 3); s.live(now + ColdStartAfter + 1) }, 0},
+		"it stood still before":           {func(s *state) { s.quiesce(now+ColdStartAfter+1, 3) }, 0},
+		"it is opened again":              {func(s *state) { s.quiesce(now, 3); s.open(now, 3) }, 0},
+		"it is activated and nobody asks": {func(*state) {}, 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := newState("home", "me", now)
+			s.open(now, 3)
+			c.happens(s)
+			if got := s.held(s.alive); got != c.want {
+				t.Errorf("quiesced: %d, want %d", got, c.want)
+			}
+			if s.held(s.alive+ColdStartAfter+1) != 0 {
+				t.Error("it outlives a standstill that the loop has not noticed yet")
+			}
+			if _, ok := s.pass(s.alive); ok && s.quiesced != 0 {
+				t.Error("both activated and quiesced")
+			}
+		})
+	}
+	s := newState("home", "me", now)
+	if s.quiesce(now, 3); s.held(now) != 0 {
+		t.Error("a server that was never activated is quiesced")
+	}
+}
+
 // world is a site under the property test: a database and servers, some of them frozen.
 type world struct {
 	t       *rapid.T
@@ -271,6 +315,9 @@ func (w *world) actions() map[string]func(*rapid.T) {
 func (w *world) check() {
 	for _, s := range w.servers {
 		p, ok := s.state.pass(w.now)
+		if held := s.held(w.now); held > 0 && (ok || w.cold || held < s.highest) {
+			w.t.Fatalf("a server says that epoch %d was only quiesced; activated %v, all stood still %v, it has heard of %d", held, ok, w.cold, s.highest)
+		}
 		if !ok {
 			continue
 		}

@@ -14,6 +14,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// record has a pod record an epoch.
+func (p *pool) record(one *pod, r adminapi.Recording) {
+	p.t.Helper()
+	api := p.admin(one)
+	p.await("the epoch is recorded", func(ctx context.Context) bool {
+		err := api.RecordEpoch(ctx, r)
+		if err != nil && !chat.Is(err, chat.Unavailable) {
+			p.t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 // open activates a pod as an operator does: a ticket, the proof (which a test has), and then the word.
 func (p *pool) open(one *pod, o adminapi.Opening) adminapi.Activation {
 	p.t.Helper()
@@ -22,7 +35,7 @@ func (p *pool) open(one *pod, o adminapi.Opening) adminapi.Activation {
 	p.await("activated", func(ctx context.Context) bool {
 		now, err := api.Activation(ctx)
 		p.check(err)
-		o.Site, o.Ticket = "home", now.Ticket
+		o.Site, o.Ticket = p.config.Site, now.Ticket
 		done, err = api.Activate(ctx, o)
 		if err != nil && !chat.Is(err, chat.Unavailable) {
 			p.t.Fatal(err)
@@ -81,9 +94,10 @@ func TestPostsWaitForTheActivation(t *testing.T) {
 		p.check(err)
 		y, err := p.admin(b).Activation(ctx)
 		p.check(err)
-		return !x.Active() && !y.Active() && x.Reason != ""
+		return !x.Active() && !y.Active() && x.Reason != "" && x.Quiesced == 1 && y.Quiesced == 1
 	})
-	p.open(b, adminapi.Opening{Epoch: 3, Mint: true})
+	p.record(b, adminapi.Recording{Epoch: 3, Site: "home"})
+	p.open(b, adminapi.Opening{Epoch: 3})
 	select {
 	case r := <-waiting:
 		p.check(r.err)
@@ -111,7 +125,8 @@ func TestWhoComesFromBeyondTheForkIsToldSo(t *testing.T) {
 	room := p.join(alice, "Desk")
 	p.post(alice, room.URI, "one")
 	p.post(alice, room.URI, "two")
-	p.open(a, adminapi.Opening{Epoch: 3, Mint: true})
+	p.record(a, adminapi.Recording{Epoch: 3, Site: "home"})
+	p.open(a, adminapi.Opening{Epoch: 3})
 	p.post(alice, room.URI, "three")
 
 	bob := p.dial("bob", a) // has seen messages up to 1/7, which went down with another database

@@ -8,72 +8,82 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
 )
 
-// Opening says which epoch is to be written in.
-type Opening struct {
-	Epoch int64
-	Site  string
-	// Mint: record the epoch if it is not there yet, with the fork, and where each room is.
-	Mint bool
-	// Timeline and LSN are where the epoch before ended; Timeline 0: where the database's log is now.
-	Timeline int64
-	LSN      uint64
-}
-
-// OpenEpoch makes the database one that is written in an epoch. The same again changes nothing. Conflict, with the field that
-// is to blame, if a higher epoch is there, the epoch is another site's or has another fork, or it is not there and not to be
-// minted. Nobody writes while it is at work. An epoch above the newest moves the catalog's revisions to a range of
-// their own, so that no copy of the catalog goes on from what an overtaken epoch had.
-func (s *Store) OpenEpoch(ctx context.Context, o Opening) error {
+// RecordEpoch makes the database one of a new epoch, in which nobody is activated yet. The same again changes nothing.
+// Conflict, with the field that is to blame, if a higher epoch is there, the epoch is another site's, or the database did
+// not leave the timeline (0: it has none in common with the epoch before). Unavailable if the database takes no writes. Nobody
+// writes while it is at work. The catalog's revisions move to a range of their own, so that no copy of the catalog goes
+// on from what an overtaken epoch had.
+func (s *Store) RecordEpoch(ctx context.Context, r adminapi.Recording) error {
 	err := s.exclusively(ctx, func(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
-		newest, site, timeline, lsn, err := newestEpoch(ctx, conn)
+		newest, site, timeline, err := newestEpoch(ctx, conn)
 		switch {
 		case err != nil:
 			return nil, err
-		case o.Epoch < newest:
-			return nil, conflict("epoch", "%d: the database is in epoch %d already", o.Epoch, newest)
-		case o.Epoch > newest && !o.Mint:
-			return nil, conflict("epoch", "%d: the database is in epoch %d: ask for the new one to be minted", o.Epoch, newest)
-		case o.Epoch > newest:
-			return mint(o), nil
-		case site != "" && site != o.Site:
-			return nil, conflict("site", "%q: epoch %d belongs to site %q", o.Site, newest, site)
-		case o.Timeline != 0 && (timeline != o.Timeline || lsn != o.LSN):
-			return nil, conflict("fork", "epoch %d is recorded with another fork: timeline %d, byte %d", newest, timeline, lsn)
+		case r.Epoch < newest:
+			return nil, conflict("epoch", "%d: the database is in epoch %d already", r.Epoch, newest)
+		case r.Epoch > newest:
+			return s.mint(ctx, conn, r)
+		case site != "" && site != r.Site:
+			return nil, conflict("site", "%q: epoch %d belongs to site %q", r.Site, newest, site)
+		case timeline != 0 && timeline != r.Timeline:
+			return nil, conflict("timeline", "%d: epoch %d is recorded as one that left timeline %d", r.Timeline, newest, timeline)
 		}
-		return []statement{{`UPDATE gate SET closed = $1 - 1 WHERE closed >= $1`, []any{o.Epoch}}}, nil
+		return nil, nil
 	})
-	return epochError(fmt.Sprintf("open epoch %d", o.Epoch), err)
+	return epochError(fmt.Sprintf("record epoch %d", r.Epoch), err)
 }
 
-func mint(o Opening) []statement {
-	fork := statement{`INSERT INTO epoch (epoch, site, fork_timeline, fork_lsn)
-VALUES ($1, $2, $3, '0/0'::pg_lsn + $4::numeric)`, []any{o.Epoch, o.Site, o.Timeline, strconv.FormatUint(o.LSN, 10)}}
-	if o.Timeline == 0 {
-		fork = statement{`INSERT INTO epoch (epoch, site, fork_timeline, fork_lsn)
-SELECT $1, $2, ('x' || substr(pg_walfile_name(l), 1, 8))::bit(32)::int, l FROM pg_current_wal_insert_lsn() l`, []any{o.Epoch, o.Site}}
+// mint gives the statements that record an epoch.
+func (s *Store) mint(ctx context.Context, conn *pgx.Conn, r adminapi.Recording) ([]statement, error) {
+	fork, err := s.fork(ctx, conn, r.Timeline)
+	if err != nil {
+		return nil, err
+	}
+	var timeline, place any // null: nothing in common
+	if fork != nil {
+		timeline, place = fork.Timeline, strconv.FormatUint(uint64(fork.LSN), 10)
 	}
 	return []statement{
-		fork,
-		{`INSERT INTO epoch_room (epoch, room_id, from_epoch, seq) SELECT $1, room_id, epoch, seq FROM room_seq`, []any{o.Epoch}},
-		{`UPDATE catalog SET revision = $1`, []any{firstRevision(o.Epoch)}},
-	}
+		{`INSERT INTO epoch (epoch, site, fork_timeline, fork_lsn, fork_beat)
+SELECT $1, $2, $3, '0/0'::pg_lsn + $4::numeric, (` + newestBeat + `)`, []any{r.Epoch, r.Site, timeline, place}},
+		{`INSERT INTO epoch_room (epoch, room_id, from_epoch, seq) SELECT $1, room_id, epoch, seq FROM room_seq`, []any{r.Epoch}},
+		{`UPDATE catalog SET revision = $1`, []any{firstRevision(r.Epoch)}},
+	}, nil
 }
 
-func newestEpoch(ctx context.Context, conn *pgx.Conn) (epoch int64, site string, timeline int64, lsn uint64, err error) {
-	var bytes string
-	err = conn.QueryRow(ctx, `SELECT epoch, site, coalesce(fork_timeline, 0), (coalesce(fork_lsn, '0/0') - '0/0'::pg_lsn)::text
-FROM epoch ORDER BY epoch DESC LIMIT 1`).Scan(&epoch, &site, &timeline, &bytes)
-	if err == nil {
-		lsn, err = strconv.ParseUint(bytes, 10, 64)
-	}
-	return epoch, site, timeline, lsn, err
+// OpenEpoch lets the newest epoch be written in, if it was quiesced. The same again changes nothing. Conflict, with the field
+// that is to blame, if a higher epoch is there, the epoch is another site's, or it is not recorded.
+func (s *Store) OpenEpoch(ctx context.Context, epoch int64, site string) error {
+	err := s.exclusively(ctx, func(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
+		newest, whose, _, err := newestEpoch(ctx, conn)
+		switch {
+		case err != nil:
+			return nil, err
+		case epoch < newest:
+			return nil, conflict("epoch", "%d: the database is in epoch %d already", epoch, newest)
+		case epoch > newest:
+			return nil, conflict("epoch", "%d: the database is in epoch %d: record the new one first", epoch, newest)
+		case whose != "" && whose != site:
+			return nil, conflict("site", "%q: epoch %d belongs to site %q", site, newest, whose)
+		}
+		return []statement{{`UPDATE gate SET closed = $1 - 1 WHERE closed >= $1`, []any{epoch}}}, nil
+	})
+	return epochError(fmt.Sprintf("open epoch %d", epoch), err)
+}
+
+// newestEpoch gives the site "" for a database's first epoch: that of the site where it was made, and timeline 0 for one that left none.
+func newestEpoch(ctx context.Context, conn *pgx.Conn) (epoch int64, site string, timeline int64, err error) {
+	err = conn.QueryRow(ctx, `SELECT epoch, site, coalesce(fork_timeline, 0) FROM epoch ORDER BY epoch DESC LIMIT 1`).Scan(&epoch, &site, &timeline)
+	return epoch, site, timeline, err
 }
 
 // CloseEpoch ends an epoch: when it returns nil, every transaction that wrote in it has ended, and no other will write
-// until OpenEpoch. Conflict if the database is in another epoch. A database that takes no writes has none under way.
+// until OpenEpoch. Conflict if the database is in another epoch. A database that takes no writes has none under way: there it
+// changes nothing.
 func (s *Store) CloseEpoch(ctx context.Context, epoch int64) error {
 	err := s.exclusively(ctx, func(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
 		var newest int64
@@ -85,7 +95,7 @@ func (s *Store) CloseEpoch(ctx context.Context, epoch int64) error {
 		}
 		return []statement{{`UPDATE gate SET closed = $1 WHERE closed < $1`, []any{epoch}}}, nil
 	})
-	if errors.Is(err, errReadOnly) {
+	if errors.Is(err, errReadOnly) && s.witness.reads() {
 		return nil
 	}
 	return epochError(fmt.Sprintf("close epoch %d", epoch), err)
@@ -126,6 +136,9 @@ func (s *Store) alone(ctx context.Context, f func(context.Context, *pgx.Conn) ([
 	}
 	if err != nil {
 		rollback(ctx, conn)
+	}
+	if errors.Is(err, errReadOnly) && !s.witness.follows() {
+		s.dropConnections() // this one led elsewhere
 	}
 	return err
 }

@@ -13,7 +13,16 @@ import (
 )
 
 // mostEpochs is how many epochs Facts tells, the newest.
-const mostEpochs = 10
+const mostEpochs = 64
+
+const (
+	// newestBeat numbers the heartbeat so that it only grows along a database's history.
+	newestBeat = `SELECT coalesce(max((epoch << 32) + counter), 0) FROM heartbeat`
+	// oldestFile is where the oldest file of the log begins: its name is timeline, high part and number of the segment in hex.
+	oldestFile = `SELECT (('x' || substr(f, 1, 8))::bit(32)::bigint::numeric * 4294967296
+ + ('x' || substr(f, 9))::bit(32)::bigint * pg_size_bytes(current_setting('wal_segment_size')))::text
+FROM (SELECT min(substr(name, 9)) AS f FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$') files`
+)
 
 // Facts asks the database what it is like. An error means that it did not answer: nothing is known. What the role has no
 // rights to is unknown in the answer, and said to be.
@@ -31,8 +40,8 @@ func (s *Store) Facts(ctx context.Context) (*adminapi.DatabaseFacts, error) {
 		field string
 		ask   func(context.Context) error
 	}{
-		{"systemIdentifier", q.identity}, {"timeline", q.timeline}, {"currentLSN", q.log}, {"epochs", q.epochs},
-		{"closedEpoch", q.closed}, {"followers", q.followers},
+		{"systemIdentifier", q.identity}, {"timeline", q.timeline}, {"currentLSN", q.log}, {"oldestLSN", q.oldest},
+		{"epochs", q.epochs}, {"closedEpoch", q.closed}, {"beat", q.beat}, {"receiver", q.receiver}, {"followers", q.followers},
 	} {
 		if err := q.try(one.field, one.ask(ctx)); err != nil {
 			return nil, fmt.Errorf("ask the database for its %s: %w", one.field, err)
@@ -85,8 +94,12 @@ func (q *inquiry) log(ctx context.Context) error {
 		Scan(lsn{&q.facts.ReceivedLSN}, lsn{&q.facts.ReplayedLSN})
 }
 
+func (q *inquiry) oldest(ctx context.Context) error {
+	return q.conn.QueryRow(ctx, oldestFile).Scan(lsn{&q.facts.OldestLSN})
+}
+
 func (q *inquiry) epochs(ctx context.Context) error {
-	rows, err := q.conn.Query(ctx, `SELECT epoch, site, fork_timeline::bigint, `+bytesOf("fork_lsn")+`
+	rows, err := q.conn.Query(ctx, `SELECT epoch, site, fork_timeline::bigint, `+bytesOf("fork_lsn")+`, fork_beat
 FROM epoch ORDER BY epoch DESC LIMIT $1`, mostEpochs)
 	if err != nil {
 		return err
@@ -95,7 +108,7 @@ FROM epoch ORDER BY epoch DESC LIMIT $1`, mostEpochs)
 		var e adminapi.Epoch
 		var timeline *int64
 		var at *adminapi.LSN
-		err := row.Scan(&e.Epoch, &e.Site, &timeline, lsn{&at})
+		err := row.Scan(&e.Epoch, &e.Site, &timeline, lsn{&at}, &e.ForkBeat)
 		if timeline != nil && at != nil {
 			e.Fork = &adminapi.Fork{Timeline: *timeline, LSN: *at}
 		}
@@ -106,6 +119,30 @@ FROM epoch ORDER BY epoch DESC LIMIT $1`, mostEpochs)
 
 func (q *inquiry) closed(ctx context.Context) error {
 	return q.conn.QueryRow(ctx, `SELECT closed FROM gate`).Scan(&q.facts.ClosedEpoch)
+}
+
+func (q *inquiry) beat(ctx context.Context) error {
+	return q.conn.QueryRow(ctx, newestBeat).Scan(&q.facts.Beat)
+}
+
+// receiver: to a role without pg_read_all_stats all but its process number is null.
+func (q *inquiry) receiver(ctx context.Context) error {
+	var r adminapi.Receiver
+	var status *string
+	err := q.conn.QueryRow(ctx, `SELECT status, coalesce(received_tli, 0)::bigint, coalesce(sender_host, '') FROM pg_stat_wal_receiver`).
+		Scan(&status, &r.Timeline, &r.SenderHost)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case status == nil:
+		q.facts.Unknown["receiver"] = "the role may not see it: GRANT pg_monitor to it"
+		return nil
+	}
+	r.Status = *status
+	q.facts.Receiver = &r
+	return nil
 }
 
 // followers: to a role without pg_read_all_stats all but the name is null.

@@ -9,8 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"chatpool.dev/chatserver/adminapi"
+	"chatpool.dev/chatserver/chat"
+	"chatpool.dev/chatserver/internal/store/pg"
 	"chatpool.dev/chatserver/internal/store/pgtest"
 )
+
+// shut is a gate that nobody passes.
+type shut struct{}
+
+func (shut) Pass() (pg.Pass, error) { return pg.Pass{}, chat.Errorf(chat.Unavailable, "shut") }
+func (shut) Holds(pg.Pass) bool     { return false }
 
 // facts asks until the database answers.
 func (p *pod) facts() *adminapi.DatabaseFacts {
@@ -46,6 +54,9 @@ func TestFactsWithoutRightsAreUnknown(t *testing.T) {
 	if f.InRecovery || f.SystemIdentifier == nil || f.Timeline == nil || f.CurrentLSN == nil || len(f.Epochs) != 1 {
 		t.Errorf("facts that need no rights: %+v", f)
 	}
+	if f.OldestLSN != nil || f.Unknown["oldestLSN"] == "" || f.Receiver != nil || f.Beat != 0 {
+		t.Errorf("the oldest file without rights: %+v", f)
+	}
 	if len(f.Followers) != 1 || f.Followers[0].Name != "mirror" || f.Followers[0].State != nil || f.Followers[0].Flushed != nil || f.Unknown["followers"] == "" {
 		t.Errorf("followers without rights: %+v, unknown %v", f.Followers, f.Unknown)
 	}
@@ -53,9 +64,22 @@ func TestFactsWithoutRightsAreUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	f = p.facts()
-	if len(f.Unknown) != 0 || f.Followers[0].State == nil || f.Followers[0].Flushed == nil || *f.Followers[0].SyncMode != "sync" {
+	if len(f.Unknown) != 0 || f.OldestLSN == nil || *f.OldestLSN > *f.CurrentLSN || f.Followers[0].State == nil || f.Followers[0].Flushed == nil || *f.Followers[0].SyncMode != "sync" {
 		t.Errorf("followers with pg_monitor: %+v, unknown %v", f.Followers, f.Unknown)
 	}
+	// What a follower's receiver does is hidden as well.
+	follower := run(t, "b", strings.Replace(server.PromotedConnString(conn), "user=postgres", "user=chat", 1), nil, func(*pg.Store) pg.Gate { return shut{} })
+	f = follower.facts()
+	if !f.InRecovery || f.Receiver == nil || f.Receiver.Status != "streaming" {
+		t.Errorf("the receiver with pg_monitor: %+v", f)
+	}
+	if _, err := c.Exec(t.Context(), `REVOKE pg_monitor FROM chat`); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the receiver without rights is unknown", func() bool {
+		f = follower.facts()
+		return f.Receiver == nil && f.Unknown["receiver"] != ""
+	})
 	if _, err := c.Exec(t.Context(), `DROP TABLE gate`); err != nil {
 		t.Fatal(err)
 	}

@@ -19,27 +19,47 @@ const (
 // errLookAgain ends a session on a server that takes no writes, though nothing is wrong with it.
 var errLookAgain = errors.New("look again where the database is")
 
-// follows tells whether the database takes no writes, as far as the witness knows. Without a gate it never does.
+// follows tells whether the database takes no writes, as far as the witness knows: what its present or last session says.
+// Without a gate it never does.
 func (w *witness) follows() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.behind
 }
 
-// turn notes whether the server takes no writes, and tells whether that is news.
-func (w *witness) turn(behind bool) bool {
+// reads tells whether the witness has a session at present, and its server takes no writes.
+func (w *witness) reads() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	turned := w.behind != behind
-	w.behind = behind
-	return turned
+	return w.proof != nil && w.proof.follows
+}
+
+// turn notes the server of a new session, and tells whether it is another one than that of the session before, or does
+// something else by now.
+func (w *witness) turn(behind bool, life time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.life.Equal(life) || w.behind != behind {
+		if w.behind != behind {
+			w.log.Info("the database", "takesWrites", !behind)
+		}
+		w.behind, w.life = behind, life
+		return true
+	}
+	return false
+}
+
+// forget makes the next session's server another one, whichever it is.
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.life = time.Time{}
 }
 
 // follow is a session on a server that takes no writes: what it has replayed may be read. Nothing is committed there
 // and nobody can be listened to.
-func (w *witness) follow(ctx context.Context, conn *pgx.Conn, p *proof, turned bool) error {
-	if turned {
-		w.log.Info("the database takes no writes: it is read only")
+func (w *witness) follow(ctx context.Context, conn *pgx.Conn, p *proof, news bool) error {
+	if news {
 		w.began()
 	}
 	for began := time.Now(); time.Since(began) < followTime; {
@@ -51,6 +71,11 @@ func (w *witness) follow(ctx context.Context, conn *pgx.Conn, p *proof, turned b
 		cancel()
 		if err != nil {
 			w.takeRenew()
+		}
+		if errors.Is(err, errUnproven) { // promoted
+			break
+		}
+		if err != nil {
 			return fmt.Errorf("follow: %w", err)
 		}
 		if !proven {

@@ -164,6 +164,9 @@ func (s *Store) Beat(ctx context.Context, h Heart) error {
 	b.Queue("commit")
 	if err := c.Conn().SendBatch(ctx, b).Close(); err != nil {
 		rollback(ctx, c.Conn())
+		if faultOf(err) == faultServer {
+			s.dropConnections()
+		}
 		return fmt.Errorf("move the heartbeat: %w", err)
 	}
 	return nil
@@ -176,6 +179,9 @@ func (s *Store) Watch(ctx context.Context) (Watched, error) {
 		w, err = watchOn(ctx, conn)
 		return err
 	})
+	if w.ReadOnly && !s.witness.follows() {
+		s.dropConnections() // some lead to another server than the witness's
+	}
 	return w, err
 }
 

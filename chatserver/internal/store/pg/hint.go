@@ -121,8 +121,9 @@ func (h *hints) back(p payload) {
 	h.add(func() { h.catalog, h.doubts = h.catalog || p.Catalog, h.doubts || p.Doubt })
 }
 
-// run sends hints until ctx ends.
-func (h *hints) run(ctx context.Context, connect func(context.Context) (*pgx.Conn, error), log *slog.Logger) {
+// run sends hints until ctx ends. To a database that takes no writes none can be sent, and none need be: when it takes some,
+// every pod has a new witness and asks for everything.
+func (h *hints) run(ctx context.Context, connect func(context.Context) (*pgx.Conn, error), follows func() bool, log *slog.Logger) {
 	var conn *pgx.Conn
 	defer func() { closeConn(ctx, conn) }()
 	for {
@@ -132,6 +133,9 @@ func (h *hints) run(ctx context.Context, connect func(context.Context) (*pgx.Con
 		case <-h.wake:
 		}
 		for p, more := h.next(); more && ctx.Err() == nil; p, more = h.next() {
+			if follows() {
+				continue
+			}
 			var err error
 			if conn, err = send(ctx, conn, p, connect); err != nil {
 				h.back(p)

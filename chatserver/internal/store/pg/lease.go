@@ -32,6 +32,8 @@ type lease struct {
 	serial atomic.Int64
 	beaten atomic.Int64 // the last successful beat, in Unix milliseconds
 	wake   chan struct{}
+	// failing are the parts of the upkeep that failed when they were last done; only keepLease has it.
+	failing map[string]bool
 
 	mu       sync.Mutex
 	members  map[member]standing
@@ -41,7 +43,10 @@ type lease struct {
 }
 
 func newLease() *lease {
-	return &lease{wake: make(chan struct{}, 1), members: map[member]standing{}, detached: map[endpoint]int64{}, joining: map[endpoint]int{}}
+	return &lease{
+		wake: make(chan struct{}, 1), failing: map[string]bool{},
+		members: map[member]standing{}, detached: map[endpoint]int64{}, joining: map[endpoint]int{},
+	}
 }
 
 // next numbers what happens to participants.

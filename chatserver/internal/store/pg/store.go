@@ -61,7 +61,7 @@ func Open(o Options) (*Store, error) {
 	s.hints = newHints(s.instance)
 	s.metrics = newMetrics(o.Registry, s.queue.len, func() bool { return !s.witness.still(nil) })
 	w := s.witness
-	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("witness", "on"), s.received, s.dropConnections, o.Pod, s.log
+	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("witness", "on"), s.received, func() { s.pool.Reset() }, o.Pod, s.log
 	w.began = func() {
 		s.lease.reassert()
 		s.onHint(Hint{Kind: HintAll})
@@ -131,7 +131,7 @@ func (s *Store) Run(ctx context.Context) error {
 		posting.Go(s.work)
 	}
 	rest.Go(func() { s.witness.run(ctx) })
-	rest.Go(func() { s.hints.run(ctx, s.connect("hints", "off"), s.log) })
+	rest.Go(func() { s.hints.run(ctx, s.connect("hints", "off"), s.witness.follows, s.log) })
 	rest.Go(func() { s.keepLease(ctx) })
 	<-ctx.Done()
 	for _, p := range s.queue.close() {

@@ -35,8 +35,16 @@ func (s *Store) keepLease(ctx context.Context) {
 	beat, sweep := time.NewTicker(beatEvery), time.NewTicker(sweepEvery)
 	defer beat.Stop()
 	defer sweep.Stop()
+	select { // the witness finds out first whether the database takes writes
+	case <-ctx.Done():
+		return
+	case <-s.lease.wake:
+	case <-beat.C:
+	}
 	s.beat(ctx)
 	for {
+		s.try(ctx, "write who is detached", s.writeDetached)
+		s.try(ctx, "write participants again", s.writeMembers)
 		select {
 		case <-ctx.Done():
 			return
@@ -46,8 +54,6 @@ func (s *Store) keepLease(ctx context.Context) {
 		case <-sweep.C:
 			s.sweep(ctx)
 		}
-		s.try(ctx, "write who is detached", s.writeDetached)
-		s.try(ctx, "write participants again", s.writeMembers)
 	}
 }
 
@@ -63,12 +69,19 @@ func (s *Store) sweep(ctx context.Context) {
 	}
 }
 
-// try does a part of the upkeep; what fails is due again at the next beat.
+// try does a part of the upkeep; what fails is due again at the next beat. It tells once that a part begins to fail, and
+// that it is done again.
 func (s *Store) try(ctx context.Context, what string, f func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	trying, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	if err := f(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn("upkeep of the database", "what", what, "err", err)
+	err := f(trying)
+	if failing := s.lease.failing; ctx.Err() == nil && failing[what] != (err != nil) {
+		failing[what] = err != nil
+		if err != nil {
+			s.log.Warn("upkeep of the database fails", "what", what, "err", err)
+		} else {
+			s.log.Info("upkeep of the database works again", "what", what)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type witness struct {
 	connect func(context.Context) (*pgx.Conn, error)
 	began   func()               // called for each new session, proven or not
 	notify  func(payload string) // called for each notification
-	lost    func()               // called when a session ends
+	lost    func()               // called when a session ends, or is on another server than the one before
 	pod     string
 	log     *slog.Logger
 
@@ -31,6 +31,7 @@ type witness struct {
 	poke    func()        // ends the present wait for notifications
 	renew   bool          // the session may be on another server than the pool's
 	behind  bool          // the present or last session's server takes no writes
+	life    time.Time     // when that server started; zero: it was lost since
 }
 
 // sign is what the witness commits.
@@ -47,25 +48,36 @@ func newWitness() *witness { return &witness{changed: make(chan struct{}), poke:
 
 // run keeps a session until ctx ends.
 func (w *witness) run(ctx context.Context) {
-	for pause := 50 * time.Millisecond; ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
+	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
+	pause, tries := shortest, 0
+	for ctx.Err() == nil {
 		start := time.Now()
 		err := w.session(ctx)
 		w.set(nil, 0)
 		if errors.Is(err, errLookAgain) {
+			pause, tries = shortest, 0
 			continue
 		}
 		w.lost()
-		w.turn(false)
+		w.forget()
 		if ctx.Err() != nil {
 			return
 		}
-		w.log.Warn("lost the database's witness", "err", err, "after", time.Since(start).Round(time.Millisecond))
 		if time.Since(start) > time.Minute {
-			pause = 50 * time.Millisecond
+			pause, tries = shortest, 0
+		}
+		if tries++; tries <= loudTries || tries%quietTries == 0 {
+			w.log.Warn("lost the database's witness", "err", err, "after", time.Since(start).Round(time.Millisecond), "tries", tries)
 		}
 		wait(ctx, pause/2+rand.N(pause))
+		pause = min(2*pause, longest)
 	}
 }
+
+const (
+	// loudTries is how many failures in a row are reported, and after them one of quietTries.
+	loudTries, quietTries = 5, 30
+)
 
 // wait waits for a time or the end of ctx.
 func wait(ctx context.Context, d time.Duration) {
@@ -93,13 +105,18 @@ func (w *witness) session(ctx context.Context) error {
 		conn.Close(closing)
 	}()
 	p := &proof{}
-	err = conn.QueryRow(opening, `SELECT pid, backend_start, pg_is_in_recovery() FROM pg_stat_activity WHERE pid = pg_backend_pid()`).
-		Scan(&p.pid, &p.started, &p.follows)
+	var life time.Time
+	err = conn.QueryRow(opening, `SELECT pid, backend_start, pg_is_in_recovery(), pg_postmaster_start_time() FROM pg_stat_activity WHERE pid = pg_backend_pid()`).
+		Scan(&p.pid, &p.started, &p.follows, &life)
 	if err != nil {
 		return fmt.Errorf("who am I: %w", err)
 	}
-	if turned := w.turn(p.follows); p.follows {
-		return w.follow(ctx, conn, p, turned)
+	news := w.turn(p.follows, life)
+	if news {
+		w.lost()
+	}
+	if p.follows {
+		return w.follow(ctx, conn, p, news)
 	}
 	if _, err = conn.Exec(opening, "LISTEN "+channel); err != nil {
 		return fmt.Errorf("listen: %w", err)

@@ -26,5 +26,9 @@ CREATE TABLE heartbeat (
     PRIMARY KEY (epoch, site)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 2000);
 
+-- The newest heartbeat that the database had when the epoch was recorded, as epoch * 2^32 + counter; 0: none.
+ALTER TABLE epoch ADD COLUMN fork_beat bigint NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE epoch DROP COLUMN fork_beat;
 DROP TABLE heartbeat, gate, epoch_room;
