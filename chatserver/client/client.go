@@ -22,14 +22,17 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	p := once
-	if o.Patient {
+	if o.Patient || o.GiveUp > 0 {
 		p = patient
 	}
-	l, next, err := signInSomewhere(ctx, &o, 0, p)
+	ctx, cancel := o.search(ctx)
+	defer cancel()
+	r := &route{configured: o.Servers}
+	l, err := signInSomewhere(ctx, &o, r, p)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{o: o, core: newCore(&o, l, next), window: make(chan struct{}, o.Window)}
+	c := &Client{o: o, core: newCore(&o, l, r), window: make(chan struct{}, o.Window)}
 	go c.core.run()
 	return c, nil
 }

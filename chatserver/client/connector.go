@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -21,40 +22,82 @@ const (
 const manyRefusals = 3
 
 const (
-	backOffFirst = 100 * time.Millisecond
-	backOffMost  = 3 * time.Second
+	backOffFirst = 250 * time.Millisecond
+	backOffMost  = 5 * time.Second
 )
 
-// signInSomewhere tries the servers in turn, beginning with number next, and tells which comes after the one that took
-// the user. A refusal (any kind but Unavailable) ends it. Its error is the last that a server was the reason of.
-func signInSomewhere(ctx context.Context, o *Options, next int, p patience) (*link, int, error) {
+// turned is in the error of a server that turned the client away.
+type turned struct {
+	target string        // the server that it pointed at, HOST:PORT, or ""
+	after  time.Duration // when the client may come again, or 0
+}
+
+func (t *turned) Error() string { return "turned away" }
+
+// signInSomewhere tries the servers of the route until one takes the user. A refusal (any kind but Unavailable) ends it. Its
+// error is the last that a server was the reason of.
+func signInSomewhere(ctx context.Context, o *Options, r *route, p patience) (*link, error) {
 	var last error
 	refusals := 0
+	wait := backOff(0)
+	r.begin()
 	for attempt := 0; ; attempt++ {
-		if attempt > 0 || p == forever {
-			if !pause(ctx, backOff(attempt)) {
-				return nil, next, orElse(last, explain(o, o.Servers[next], ctx.Err()))
-			}
+		if (attempt > 0 || p == forever) && !pause(ctx, wait) {
+			return nil, orElse(last, explain(o, r.configured[r.next], ctx.Err()))
 		}
-		l, err := signIn(ctx, o, o.Servers[next])
-		next = (next + 1) % len(o.Servers)
+		server := r.take()
+		l, err := signIn(ctx, o, server)
 		if err == nil {
-			return l, next, nil
+			r.settle(l, o.PlainTCP)
+			return l, nil
 		}
 		if ctx.Err() != nil {
-			return nil, next, orElse(last, err)
+			return nil, orElse(last, err)
 		}
 		last = err
 		o.Log.Debug("sign-in failed", "err", err)
-		if chat.KindOf(err) == chat.Unavailable {
+		wait = r.afterwards(err, attempt+1, o.PlainTCP)
+		switch kind := chat.KindOf(err); {
+		case kind == chat.Unavailable:
 			refusals = 0
-		} else if refusals++; p != forever || refusals == manyRefusals {
-			return nil, next, err
+		case kind == chat.Invalid && !r.known(server): // such as a certificate for another name: the hint was wrong
+		default:
+			if refusals++; p != forever || refusals == manyRefusals {
+				return nil, err
+			}
 		}
-		if p == once && attempt == len(o.Servers)-1 {
-			return nil, next, err
+		if p == once && r.over() {
+			return nil, err
 		}
 	}
+}
+
+// settle notes which server has taken the user, and learns the others that it named.
+func (r *route) settle(l *link, plain bool) {
+	r.current = l.server
+	if plain {
+		return
+	}
+	for _, s := range l.servers {
+		if s = hinted(s); s != "" {
+			r.learn(s)
+		}
+	}
+}
+
+// afterwards takes what a refusal says about the next attempt, and gives the time until then.
+func (r *route) afterwards(err error, attempt int, plain bool) time.Duration {
+	var t *turned
+	if !errors.As(err, &t) {
+		return backOff(attempt)
+	}
+	if t.target != "" && !plain && r.follow(t.target) {
+		return backOff(0)
+	}
+	if t.after > 0 {
+		return min(backOff(attempt), t.after)
+	}
+	return backOff(attempt)
 }
 
 // backOff is the time before an attempt: doubling up to a limit, with half of it left to chance so that the clients of a

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -28,8 +29,9 @@ type core struct {
 	ctx    context.Context // ends with the core: stops the connector
 	cancel context.CancelFunc
 
-	link     *link // nil while away
-	next     int   // index of the server to try next
+	link     *link  // nil while away
+	route    *route // the connector's, while away
+	site     string // of the last link, or "" if the server did not say
 	lostAt   time.Time
 	lastRead time.Time
 	pinged   bool // a keep-alive line was sent since lastRead
@@ -51,7 +53,6 @@ type core struct {
 // signedIn is what the connector brings: a link, or the final refusal.
 type signedIn struct {
 	link *link
-	next int
 	err  error
 }
 
@@ -62,11 +63,11 @@ type awaited struct {
 	response func(*sip.Message)
 }
 
-func newCore(o *Options, l *link, next int) *core {
+func newCore(o *Options, l *link, r *route) *core {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &core{
 		o: o, do: make(chan func()), events: make(chan Event), done: make(chan struct{}), signed: make(chan signedIn),
-		ctx: ctx, cancel: cancel, next: next, envelope: rand.Uint32() >> 1, rooms: map[string]*room{},
+		ctx: ctx, cancel: cancel, route: r, envelope: rand.Uint32() >> 1, rooms: map[string]*room{},
 	}
 	c.up(l)
 	return c
@@ -149,6 +150,7 @@ func (c *core) expect(m *sip.Message, f func(*sip.Message)) {
 func (c *core) up(l *link) {
 	now := time.Now()
 	c.link, c.lastRead, c.pinged = l, now, false
+	c.site = cmp.Or(l.site, c.site)
 	c.awaiting, c.unsent = map[string]*awaited{}, nil
 	c.renewal.register, c.renewal.refresh = time.Time{}, time.Time{}
 	if l.reRegister > 0 {
@@ -167,15 +169,16 @@ func (c *core) up(l *link) {
 }
 
 func (c *core) signedIn(s signedIn) {
-	c.next = s.next
 	if s.err != nil {
 		c.fatal = s.err
 		c.failAll(s.err)
 		c.emit(Disconnected{Err: s.err, Final: true})
 		return
 	}
-	c.emit(Reconnected{Server: s.link.server, Away: time.Since(c.lostAt)})
-	c.o.Log.Info("signed in again", "server", s.link.server, "away", time.Since(c.lostAt))
+	e := Reconnected{Server: s.link.server, Site: s.link.site, Away: time.Since(c.lostAt), Resent: c.unsettled()}
+	e.Moved = c.site != "" && e.Site != "" && e.Site != c.site
+	c.emit(e)
+	c.o.Log.Info("signed in again", "server", e.Server, "site", e.Site, "away", e.Away, "resent", e.Resent)
 	c.up(s.link)
 }
 
@@ -197,13 +200,15 @@ func (c *core) down(err error) {
 		c.over = true
 		return
 	}
-	go c.connector(c.next)
+	go c.connector()
 }
 
-func (c *core) connector(next int) {
-	l, next, err := signInSomewhere(c.ctx, c.o, next, forever)
+func (c *core) connector() {
+	ctx, cancel := c.o.search(c.ctx)
+	defer cancel()
+	l, err := signInSomewhere(ctx, c.o, c.route, forever)
 	select {
-	case c.signed <- signedIn{l, next, err}:
+	case c.signed <- signedIn{l, err}:
 	case <-c.done:
 		if l != nil {
 			l.close()

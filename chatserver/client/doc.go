@@ -14,7 +14,9 @@
 //     same envelope id, time stamp, text and endpoint, until it is acknowledged, refused for good or its context
 //     ends. The server recognises it, so it is stored once. The same goes for commands.
 //   - After a lost connection it signs in at the next of its servers with back-off and jitter, keeps its endpoint id,
-//     enters its rooms again and fetches what it missed.
+//     enters its rooms again and fetches what it missed. It looks for ever, or as long as Options.GiveUp allows.
+//   - A server where the pool is not says where it is (302), and every server names those of both sites. That is a hint: up
+//     to 8 such servers are tried besides the user's own, none of them without TLS, and a wrong one is passed over.
 //   - Errors are *chat.Error: Denied, Invalid, NotFound, Conflict and TooLarge are final; Unavailable may pass.
 //
 // What stays the user's duty: reading Events. Whoever does not read stops the client from reading its connection once

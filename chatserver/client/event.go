@@ -58,7 +58,7 @@ type Kicked struct {
 type Disconnected struct {
 	Server string
 	Err    error
-	// Final: the server refuses the user now; no more events come.
+	// Final: the server refuses the user now, or none was found within Options.GiveUp; no more events come.
 	Final bool
 }
 
@@ -66,6 +66,11 @@ type Disconnected struct {
 type Reconnected struct {
 	Server string
 	Away   time.Duration
+	// Site is the server's; "" if the server does not say. Moved: it is another one than before.
+	Site  string
+	Moved bool
+	// Resent is how many posts have no outcome yet and are sent again.
+	Resent int
 }
 
 func (Message) event()      {}

@@ -91,7 +91,14 @@ func refused(what string, m *sip.Message) error {
 	if d := diagnostics(m); d != "" {
 		text = d
 	}
-	return &chat.Error{Kind: kindOfStatus(m.Status), Text: fmt.Sprintf("%s: %d %s", what, m.Status, text)}
+	e := &chat.Error{Kind: kindOfStatus(m.Status), Text: fmt.Sprintf("%s: %d %s", what, m.Status, text)}
+	switch m.Status {
+	case 301, 302:
+		e.Err = &turned{target: target(m), after: retryAfter(m)}
+	case 480, 503:
+		e.Err = &turned{after: retryAfter(m)}
+	}
+	return e
 }
 
 // diagnostics is the reason in the header ms-diagnostics (MS-OCER), or "".

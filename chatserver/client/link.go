@@ -29,9 +29,11 @@ type link struct {
 	registration identity
 	dialog       identity
 	challenge    *digest.Challenge
-	proxy        bool   // the challenge came as 407
-	pool         string // the pool's SIP URI
-	target       string // where requests in the dialog go: the Contact of the pool
+	proxy        bool     // the challenge came as 407
+	pool         string   // the pool's SIP URI
+	site         string   // the server's, or ""
+	servers      []string // that the server named, HOST:PORT
+	target       string   // where requests in the dialog go: the Contact of the pool
 	early        []*sip.Message
 	// reRegister and refresh tell how long registration and dialog last; 0: no limit.
 	reRegister, refresh time.Duration
@@ -152,6 +154,7 @@ func (l *link) build(id *identity, seq int64, method, uri string) *sip.Message {
 	user, _, _ := strings.Cut(strings.TrimPrefix(l.o.aor, "sip:"), "@")
 	m.Add("Contact", fmt.Sprintf("<sip:%s@%s;transport=%s>", user, local, l.transport()))
 	m.Add("User-Agent", "chatpool-client/1")
+	m.Add("Supported", "chatpool-redirect")
 	return m
 }
 

@@ -170,6 +170,17 @@ func (c *core) resetOps() {
 	}
 }
 
+// unsettled counts the posts that were sent and have no outcome.
+func (c *core) unsettled() int {
+	n := 0
+	for _, o := range c.ops {
+		if o.post && o.receipt.Sent > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // replyWait is the least that a command's reply may take: a server gives its own work up, with a reply, before that.
 const replyWait = 12 * time.Second
 

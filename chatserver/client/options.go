@@ -15,7 +15,8 @@ import (
 
 // Options say who signs in where. Servers, User and Password are needed.
 type Options struct {
-	// Servers are tried in order, again and again, each as HOST or HOST:PORT (default 5061, or 5060 with PlainTCP).
+	// Servers are tried in order, again and again, each as HOST or HOST:PORT (default 5061, or 5060 with PlainTCP). Of a pool
+	// with two sites name those of both; what the servers say of each other comes in addition, but only over TLS.
 	Servers []string
 	// ServerName is the name in the server's certificate; default: the host of the server.
 	ServerName string
@@ -38,6 +39,9 @@ type Options struct {
 	Window int
 	// EventBuffer is how many events may wait before the client stops reading; default 256.
 	EventBuffer int
+	// GiveUp bounds the search for a server that takes the user, by Dial, which then is patient, and after each loss: the error
+	// of the final Disconnected is of kind Unavailable then. 0: no bound.
+	GiveUp time.Duration
 	// Patient lets Dial try until its context ends. Without it, Dial gives up when no server of the list answers.
 	Patient bool
 	// Log gets connects, losses and protocol faults; default: nobody. Never texts or passwords.
@@ -83,6 +87,14 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o, nil
+}
+
+// search bounds a search for a server.
+func (o *Options) search(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.GiveUp > 0 {
+		return context.WithTimeout(ctx, o.GiveUp)
+	}
+	return context.WithCancel(ctx)
 }
 
 func withPorts(servers []string, plain bool) ([]string, error) {

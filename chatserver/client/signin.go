@@ -92,11 +92,17 @@ func (l *link) signInProvision() error {
 	if r.Status != 200 {
 		return refused("ask for the pool's address", r)
 	}
-	l.pool, err = poolOf(r.Body)
+	found, err := provisioned(r.Body)
+	if err != nil {
+		return err
+	}
+	l.site, l.servers = found["ChatpoolSite"], strings.Split(found["ChatpoolServers"], ";")
+	l.pool, err = poolOf(found)
 	return err
 }
 
-func poolOf(body []byte) (string, error) {
+// provisioned reads the part of the provisioning document that is about chat.
+func provisioned(body []byte) (map[string]string, error) {
 	var doc struct {
 		Groups []struct {
 			Name       string `xml:"name,attr"`
@@ -107,7 +113,7 @@ func poolOf(body []byte) (string, error) {
 		} `xml:"provisionGroup"`
 	}
 	if err := xml.Unmarshal(body, &doc); err != nil {
-		return "", chat.Errorf(chat.Unavailable, "the server's provisioning document cannot be read: %w", err)
+		return nil, chat.Errorf(chat.Unavailable, "the server's provisioning document cannot be read: %w", err)
 	}
 	found := map[string]string{}
 	for _, g := range doc.Groups {
@@ -117,6 +123,10 @@ func poolOf(body []byte) (string, error) {
 			}
 		}
 	}
+	return found, nil
+}
+
+func poolOf(found map[string]string) (string, error) {
 	pool := found["DefaultPersistentChatPoolUri"]
 	switch {
 	case strings.EqualFold(found["EnablePersistentChat"], "false"):

@@ -28,6 +28,10 @@ type Pool struct {
 	PageSize int
 	// Forgetful stores a post that is sent again once more, as a broken server would.
 	Forgetful bool
+	// Elsewhere is the Contact that goes with Away.
+	Elsewhere string
+	// Named is what every server says of where the pool's servers are; nil: nothing.
+	Named []string
 
 	t         testing.TB
 	mu        sync.Mutex
@@ -35,6 +39,7 @@ type Pool struct {
 	rooms     []*Room
 	requests  int
 	sessions  map[*session]bool
+	papers    map[string]papers // by the name that they are for
 }
 
 // Room is a room of the pool.
@@ -70,6 +75,7 @@ const (
 	Ignore              // it is done, never answered
 	Gone                // 481, then the connection is closed
 	Forbid              // 403
+	Away                // 302 to Elsewhere
 )
 
 // Delivery is what happens to a live message.
@@ -86,7 +92,7 @@ const (
 
 // New makes a pool with users (by address, such as alice@example.com) and their passwords, and rooms by name.
 func New(t testing.TB, passwords map[string]string, rooms ...string) *Pool {
-	p := &Pool{t: t, passwords: passwords, sessions: map[*session]bool{}, PageSize: 200}
+	p := &Pool{t: t, passwords: passwords, sessions: map[*session]bool{}, papers: map[string]papers{}, PageSize: 200}
 	for i, name := range rooms {
 		id := chat.ID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1))
 		p.rooms = append(p.rooms, &Room{

@@ -22,6 +22,8 @@ import (
 type Server struct {
 	// Addr is host:port.
 	Addr string
+	// Site is what it says of its site, if the pool names servers; set it before clients come.
+	Site string
 	// CAFile holds the CA certificate in PEM, CA the same ready for use. Both are empty without TLS.
 	CAFile string
 	CA     *x509.CertPool
@@ -43,11 +45,22 @@ func (p *Pool) Listen() *Server {
 	return p.serve(l, &Server{})
 }
 
-// ListenTLS starts a server whose certificate is for the DNS name given.
+// papers are a certificate and the CA that it is of, in PEM.
+type papers struct {
+	certificate tls.Certificate
+	authority   []byte
+}
+
+// ListenTLS starts a server whose certificate is for the DNS name given. Servers of one name have the same certificate.
 func (p *Pool) ListenTLS(name string) *Server {
 	p.t.Helper()
-	certificate, authority := certify(p.t, name)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}})
+	its, known := p.papers[name]
+	if !known {
+		its.certificate, its.authority = certify(p.t, name)
+		p.papers[name] = its
+	}
+	authority := its.authority
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{its.certificate}})
 	if err != nil {
 		p.t.Fatal(err)
 	}

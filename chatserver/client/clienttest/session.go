@@ -88,6 +88,12 @@ func (s *session) handle(m *sip.Message) bool {
 		a.Add("Ms-Diagnostics", `20010;source="test";reason="not provisioned"`)
 		s.send(a)
 		return true
+	case Away:
+		a := m.Answer(302, "Moved Temporarily")
+		a.Add("Contact", s.pool.Elsewhere)
+		a.Add("Retry-After", "1")
+		s.send(a)
+		return true
 	case Gone:
 		s.send(m.Answer(481, "Call/Transaction Does Not Exist"))
 		return false
@@ -125,7 +131,7 @@ func (s *session) act(m *sip.Message) (*sip.Message, func()) {
 		a := m.Answer(200, "OK")
 		a.Body = []byte(`<provisionGroupList xmlns="http://schemas.microsoft.com/2006/09/sip/provisiongrouplist-notification">` +
 			`<provisionGroup name="persistentChatConfiguration"><propertyEntryList><property name="EnablePersistentChat">true</property>` +
-			`<property name="DefaultPersistentChatPoolUri">sip:pool@` + Domain + `</property></propertyEntryList></provisionGroup></provisionGroupList>`)
+			`<property name="DefaultPersistentChatPoolUri">sip:pool@` + Domain + `</property>` + s.named() + `</propertyEntryList></provisionGroup></provisionGroupList>`)
 		return a, nothing
 	case "INVITE":
 		if s.user == "" {
@@ -149,6 +155,13 @@ func (s *session) act(m *sip.Message) (*sip.Message, func()) {
 		return s.info(m)
 	}
 	return m.Answer(200, "OK"), nothing
+}
+
+func (s *session) named() string {
+	if s.pool.Named == nil {
+		return ""
+	}
+	return `<property name="ChatpoolSite">` + s.server.Site + `</property><property name="ChatpoolServers">` + strings.Join(s.pool.Named, ";") + `</property>`
 }
 
 func (s *session) register(m *sip.Message) *sip.Message {
