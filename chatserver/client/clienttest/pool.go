@@ -38,6 +38,7 @@ type Pool struct {
 	passwords map[string]string
 	rooms     []*Room
 	requests  int
+	refused   int
 	sessions  map[*session]bool
 	papers    map[string]papers // by the name that they are for
 }
@@ -190,6 +191,13 @@ func (p *Pool) Forget(room, user string) {
 			delete(s.joined, p.room(room))
 		}
 	}
+}
+
+// Refused counts the answers of 503.
+func (p *Pool) Refused() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
 }
 
 // Participants counts the sessions in a room.

@@ -115,6 +115,7 @@ func (s *session) handle(m *sip.Message) bool {
 }
 
 func (s *session) refuse(m *sip.Message) {
+	s.pool.refused++
 	a := m.Answer(503, "Service Unavailable")
 	a.Add("Retry-After", "1")
 	a.Add("Ms-Diagnostics", `20000;source="test";reason="Chat service busy";component="GroupChat"`)
