@@ -29,6 +29,10 @@ func TestForcedMove(t *testing.T) {
 			o.peerGone(time.Minute)
 			o.Prompts.Activate = Attestation{Epoch: o.Self.Mint(100), NewPool: true}
 		}, want{"Follow", Nothing, Standby, "there is data here"}},
+		"a word by hand is asked for by hand": {func(o *Observation) {
+			received(o)
+			o.Database.Strayed, o.Spec.Confirm.Epoch, o.Prompts.Activate.Epoch = true, 0, o.next()
+		}, want{"Return", Nothing, Fenced, "kubectl chatpool activate"}},
 		"a standby that came back to following is stopped again": {func(o *Observation) { claimed(o); o.Database = follower(o.Self.Other()) },
 			want{"GoOnTaking", Isolate, Standby, ""}},
 		"the other site's chat servers are shut directly, if they can be reached": {func(o *Observation) {
