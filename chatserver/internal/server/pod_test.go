@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,7 +50,24 @@ type pool struct {
 	ca       *x509.Certificate
 	caKey    *ecdsa.PrivateKey
 	operator *tls.Config
+	warnings atomic.Int64 // of all pods
 }
+
+// counted counts warnings and errors.
+type counted struct {
+	slog.Handler
+	n *atomic.Int64
+}
+
+func (c counted) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		c.n.Add(1)
+	}
+	return c.Handler.Handle(ctx, r)
+}
+
+func (c counted) WithAttrs(a []slog.Attr) slog.Handler { return counted{c.Handler.WithAttrs(a), c.n} }
+func (c counted) WithGroup(g string) slog.Handler      { return counted{c.Handler.WithGroup(g), c.n} }
 
 // newPool makes a pool with a database of its own and the users alice, bob and carol, all in group staff, and root,
 // an administrator.
@@ -176,7 +194,7 @@ func (p *pool) startPod(name string) *pod {
 // launch runs a pod until the test ends or it is stopped.
 func (p *pool) launch(name string) *pod {
 	p.t.Helper()
-	log := slog.New(slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(counted{slog.NewTextHandler(p.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), &p.warnings})
 	s, err := server.New(server.Options{ConfigPath: p.path("config.json"), Pod: name, Version: "test", Log: log.With("pod", name)})
 	p.check(err)
 	ctx, cancel := context.WithCancel(context.Background())
