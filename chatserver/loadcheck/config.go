@@ -14,7 +14,8 @@ import (
 
 // Config says what load to make. Servers, Rooms and Users are needed; zero values have the defaults given.
 type Config struct {
-	// Servers are HOST:PORT; clients are spread over them and go to the others when theirs is away.
+	// Servers are HOST:PORT, those of both sites of a pool that has two; clients are spread over them, go to the others when
+	// theirs is away, and follow the pool to where it is.
 	Servers    []string
 	ServerName string
 	RootCAs    *x509.CertPool
@@ -46,6 +47,8 @@ type Config struct {
 	// MaxAnswer, if set, is the longest that the answer to a post may take: a violation beyond it. Posts whose connection
 	// is lost have no answer.
 	MaxAnswer time.Duration
+	// MaxPause, if set, is the longest stretch without an accepted post in any room: a violation beyond it.
+	MaxPause time.Duration
 	// Timeout is after how much silence a client gives its server up; default 6 s.
 	Timeout time.Duration
 	// Logf gets one line now and then; default: nobody.

@@ -9,7 +9,7 @@
 //
 //   - Every acknowledged post is in the history exactly once, unaltered, in its room, under its author.
 //   - What is in the history without an acknowledgement was in doubt when the load ended.
-//   - Positions of a room grow without a gap.
+//   - Positions of a room grow without a gap: also over a change of epoch the number in the room goes on.
 //   - A post that began after another one of the room was acknowledged comes after it.
 //   - Every reader was given every message of its room since it joined, once, in order.
 //   - Refusals are 503 and nothing else.

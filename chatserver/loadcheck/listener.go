@@ -129,6 +129,10 @@ func (l *listener) take(e client.Event) {
 		l.message(&e)
 	case client.Kicked:
 		l.fault("was put out of the room %s: %s", e.RoomURI, e.Reason)
+	case client.Reconnected:
+		if e.Moved {
+			l.run.meter.moved()
+		}
 	case client.Disconnected:
 		l.run.meter.lost()
 		if e.Final {

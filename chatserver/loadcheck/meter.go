@@ -15,6 +15,7 @@ type meter struct {
 	delivery   histogram
 	deliveries int
 	losses     int
+	moves      int
 }
 
 func newMeter() *meter { return &meter{} }
@@ -36,6 +37,8 @@ func (m *meter) delivered() { m.change(func() { m.deliveries++ }) }
 func (m *meter) deliveryTook(d time.Duration) { m.change(func() { m.delivery.add(d) }) }
 
 func (m *meter) lost() { m.change(func() { m.losses++ }) }
+
+func (m *meter) moved() { m.change(func() { m.moves++ }) }
 
 func (m *meter) change(f func()) {
 	m.mu.Lock()

@@ -2,6 +2,7 @@ package loadcheck
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,10 @@ type Report struct {
 	Deliveries       int     `json:"deliveries"`
 	DeliveriesSecond float64 `json:"deliveriesASecond"`
 	Losses           int     `json:"connectionsLost"`
+	// Moves counts the times that a client came back in another site than it had been in.
+	Moves int `json:"moves"`
+	// Epochs are those of the messages that came into the rooms during the run, in order.
+	Epochs []EpochReport `json:"epochs"`
 
 	Ack      Latency `json:"ack"`      // from the first try to the 200
 	Delivery Latency `json:"delivery"` // from the first try to a reader who stays
@@ -64,6 +69,12 @@ type Outage struct {
 	For  time.Duration `json:"for"`
 }
 
+// EpochReport is how many messages the histories have in an epoch.
+type EpochReport struct {
+	Epoch    int64 `json:"epoch"`
+	Messages int   `json:"messages"`
+}
+
 // MarkReport is a mark with the longest pause, over all rooms and in any single one, that ended after it and began before
 // the next one.
 type MarkReport struct {
@@ -94,7 +105,7 @@ func (r *Run) report(lasted time.Duration) *Report {
 	rep.count(record)
 	m := r.meter
 	m.change(func() {
-		rep.Deliveries, rep.Losses = m.deliveries, m.losses
+		rep.Deliveries, rep.Losses, rep.Moves = m.deliveries, m.losses, m.moves
 		rep.Ack, rep.Delivery = m.ack.latency(), m.delivery.latency()
 	})
 	rep.AcceptedASecond = float64(rep.Accepted) / lasted.Seconds()
@@ -102,6 +113,9 @@ func (r *Run) report(lasted time.Duration) *Report {
 	r.marksMu.Lock()
 	defer r.marksMu.Unlock()
 	rep.pauses(record, r.marks)
+	if p := rep.LongestPause; r.c.MaxPause > 0 && p.For > r.c.MaxPause {
+		rep.Found = append(rep.Found, fmt.Sprintf("no post was accepted for %s, more than %s", p, r.c.MaxPause))
+	}
 	return rep
 }
 
@@ -111,10 +125,15 @@ func (h *histogram) latency() Latency {
 
 func (rep *Report) count(record *Record) {
 	stored := map[PostID]bool{}
+	epochs := map[int64]int{}
 	for _, room := range record.Rooms {
 		for _, e := range room.History {
 			stored[e.ID] = true
+			epochs[e.Position.Epoch()]++
 		}
+	}
+	for _, epoch := range slices.Sorted(maps.Keys(epochs)) {
+		rep.Epochs = append(rep.Epochs, EpochReport{epoch, epochs[epoch]})
 	}
 	for i := range record.Posts {
 		p := &record.Posts[i]
@@ -199,10 +218,21 @@ func (r *Report) String() string {
 	p("load %s: %d writers, %d readers, %d rooms, %.0f s", r.ID, r.Writers, r.Readers, r.Rooms, r.Duration.Seconds())
 	p("posts       %d accepted of %d (%.1f/s), %d in doubt at the end (%d of them stored), %d not made in time", r.Accepted, r.Posts, r.AcceptedASecond, r.InDoubt, r.StoredInDoubt, r.Late)
 	p("tries       %d answered 503, %d without an answer, %d posts sent again; slowest answer %s", r.Refused, r.Lost, r.SentAgain, short(r.SlowestAnswer))
-	p("deliveries  %d (%.0f/s); %d connections lost", r.Deliveries, r.DeliveriesSecond, r.Losses)
+	p("deliveries  %d (%.0f/s); %d connections lost, %d times back in another site", r.Deliveries, r.DeliveriesSecond, r.Losses, r.Moves)
+	if len(r.Epochs) > 1 {
+		for _, e := range r.Epochs {
+			p("epoch %-5d %d messages", e.Epoch, e.Messages)
+		}
+	}
 	p("ack         %s", r.Ack)
 	p("delivery    %s", r.Delivery)
-	p("pauses      longest %s; outages over %s: %d", r.LongestPause, outageFrom, len(r.Outages))
+	var room Outage
+	for _, o := range r.RoomPauses {
+		if o.For > room.For {
+			room = o
+		}
+	}
+	p("pauses      longest %s, in one room %s; outages over %s: %d", r.LongestPause, room, outageFrom, len(r.Outages))
 	for _, o := range r.Outages {
 		p("  outage    %s", o)
 	}

@@ -107,6 +107,43 @@ func TestAStormHasNoViolations(t *testing.T) {
 	}
 }
 
+// The pool moves to its other site in the next epoch, in the middle of the load; most clients know of home alone.
+func TestAMoveOfTheWholePoolHasNoViolations(t *testing.T) {
+	pool, c := newPool(t, 2)
+	home, backup := pool.ListenTLS("chat.example.com"), pool.ListenTLS("chat.example.com")
+	home.Site, backup.Site, pool.Elsewhere = "home", "backup", "<sip:"+backup.Addr+";transport=tls>"
+	pool.Named = []string{home.Addr, backup.Addr}
+	c.Servers, c.PlainTCP, c.RootCAs, c.ServerName = []string{home.Addr}, false, home.CA, "chat.example.com"
+	var quiesced, moved atomic.Bool
+	pool.OnRequest = func(q clienttest.Request) clienttest.Action {
+		switch {
+		case q.Server == home.Addr && moved.Load() && q.User != "" && q.Method != "REGISTER":
+			return clienttest.Gone
+		case q.Server == home.Addr && moved.Load():
+			return clienttest.Away
+		case q.Command == "grpchat" && quiesced.Load():
+			return clienttest.Refuse
+		}
+		return clienttest.Handle
+	}
+	r := until(t, c, 200, func(r *loadcheck.Run) {
+		r.Mark("move")
+		quiesced.Store(true)
+		<-time.After(1500 * time.Millisecond)
+		pool.NewEpoch("Room 0")
+		pool.NewEpoch("Room 1")
+		moved.Store(true)
+		quiesced.Store(false)
+		home.CutAll()
+	})
+	if v := r.Violations(); len(v) > 0 {
+		t.Error(v)
+	}
+	if len(r.Epochs) != 2 || r.Epochs[1].Messages == 0 || r.Moves < 4+2 || r.InDoubt != 0 || r.Marks[0].Pause.For < time.Second {
+		t.Errorf("report %+v", r)
+	}
+}
+
 func TestAnOutageIsSeen(t *testing.T) {
 	pool, c := newPool(t, 2)
 	var down atomic.Bool

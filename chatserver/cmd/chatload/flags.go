@@ -22,6 +22,20 @@ type settings struct {
 	json, plot string
 }
 
+// servers is a flag that may be repeated and may hold several values separated by commas.
+type servers []string
+
+func (l *servers) String() string { return strings.Join(*l, ",") }
+
+func (l *servers) Set(s string) error {
+	for _, v := range strings.Split(s, ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			*l = append(*l, v)
+		}
+	}
+	return nil
+}
+
 // list is a flag that may be repeated.
 type list []string
 
@@ -32,7 +46,7 @@ func (l *list) Set(s string) error {
 	return nil
 }
 
-const usage = `Usage: chatload -server HOST:PORT... -room ROOM... -users FILE [flags]
+const usage = `Usage: chatload -server HOST[:PORT],... -room ROOM... -users FILE [flags]
 
 Posts to the rooms, reads them with clients that stay and clients that come back, and checks at the end that every
 acknowledged post is stored once and reached every reader once and in order. Exit status 0 if so, 1 if not. An
@@ -49,7 +63,7 @@ func parseFlags(args []string, out, log io.Writer) (*settings, error) {
 	var ca, users string
 	fs := flag.NewFlagSet("chatload", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.Var((*list)(&c.Servers), "server", "`host:port` of a server; repeat it: clients are spread over them")
+	fs.Var((*servers)(&c.Servers), "server", "`host[:port]` of a server; repeat it or separate several by commas, those of both sites of a pool: clients are spread over them")
 	fs.Var((*list)(&c.Rooms), "room", "`room`, by name or URI; repeat it")
 	fs.StringVar(&users, "users", "", "`file` with users and passwords")
 	fs.StringVar(&ca, "ca", "", "PEM `file` with the pool's CA certificate")
@@ -63,6 +77,7 @@ func parseFlags(args []string, out, log io.Writer) (*settings, error) {
 	fs.IntVar(&c.Stayers, "stayers", 2, "readers in each room that stay (-1: none)")
 	fs.IntVar(&c.Returners, "returners", 2, "readers in each room that lose their connection and come back (-1: none)")
 	fs.DurationVar(&c.Settle, "settle", time.Minute, "how long acknowledgements and readers may take at the end")
+	fs.DurationVar(&c.MaxPause, "max-pause", 0, "the longest that all rooms together may be without an accepted post (0: any time)")
 	fs.DurationVar(&c.MaxAnswer, "max-answer", 0, "the longest that the answer to a post may take (0: any time)")
 	fs.StringVar(&s.json, "json", "", "`file` to write the report to as JSON")
 	fs.StringVar(&s.plot, "plot", "", "`file` to draw accepted posts over time in, as SVG")

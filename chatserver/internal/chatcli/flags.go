@@ -53,7 +53,7 @@ func parseFlags(e *Environment, args []string) (settings, error) {
 	var caFile, passwordFile string
 	fs := flag.NewFlagSet("chat", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.Var((*list)(&s.client.Servers), "server", "`host[:port]` of a server, tried in order; repeat it or separate several by commas. Port: 5061, with -tcp 5060")
+	fs.Var((*list)(&s.client.Servers), "server", "`host[:port]` of a server, tried in order; repeat it or separate several by commas, those of both sites of a pool. Port: 5061, with -tcp 5060")
 	fs.StringVar(&s.client.User, "user", "", "who signs in: `name@domain`")
 	fs.StringVar(&passwordFile, "password-file", "", "`file` with the password")
 	fs.StringVar(&caFile, "ca", "", "PEM `file` with the pool's CA certificate, if this machine does not know it")
@@ -62,6 +62,7 @@ func parseFlags(e *Environment, args []string) (settings, error) {
 	fs.StringVar(&s.join, "join", "", "`room` to join at once")
 	fs.BoolVar(&s.json, "json", false, "print every event as a JSON object on a line of its own")
 	fs.DurationVar(&s.timeout, "timeout", 30*time.Second, "how long signing in, a command or a post may take")
+	fs.DurationVar(&s.client.GiveUp, "give-up", 0, "how long to look for a server that takes the user, at the start and after a loss (0: at the start each server once, after a loss for ever)")
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -82,6 +83,8 @@ func parseFlags(e *Environment, args []string) (settings, error) {
 		return s, errors.New("-tcp is without TLS: leave out -ca and -server-name")
 	case s.timeout <= 0:
 		return s, errors.New("-timeout must be positive")
+	case s.client.GiveUp < 0:
+		return s, errors.New("-give-up must not be negative")
 	}
 	if caFile != "" {
 		if s.client.RootCAs, err = readCA(caFile); err != nil {

@@ -32,6 +32,9 @@ type event struct {
 	Missing     int64  `json:"missing,omitempty"` // messages before this one that the server could not give
 	Tries       int    `json:"tries,omitempty"`   // how often a post was sent
 	Server      string `json:"server,omitempty"`
+	Site        string `json:"site,omitempty"`
+	Moved       bool   `json:"moved,omitempty"`  // to another site
+	Resent      int    `json:"resent,omitempty"` // posts without an answer that are sent again
 	Error       string `json:"error,omitempty"`
 	Kind        string `json:"kind,omitempty"` // of the error
 	// Of rooms and of the server.

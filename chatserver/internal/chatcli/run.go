@@ -33,7 +33,7 @@ func Run(ctx context.Context, e Environment, args []string) int {
 		return 2
 	}
 	p := &printer{out: e.Out, err: e.Err, json: s.json, now: time.Now, color: isTerminal(e.Out) && e.Getenv("NO_COLOR") == ""}
-	dctx, cancel := context.WithTimeout(ctx, s.timeout)
+	dctx, cancel := context.WithTimeout(ctx, max(s.timeout, s.client.GiveUp))
 	c, err := client.Dial(dctx, s.client)
 	cancel()
 	if err != nil {

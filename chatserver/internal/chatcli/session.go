@@ -98,6 +98,9 @@ func (n *session) follow() error {
 					clean(n.name(e.RoomURI)), e.Fork, e.Had)),
 			})
 		case client.Disconnected:
+			if e.Final && chat.Is(e.Err, chat.Unavailable) {
+				return fmt.Errorf("no server has taken this user back in time: %w", e.Err)
+			}
 			if e.Final {
 				return fmt.Errorf("the server refuses to take this user back: %w", e.Err)
 			}
@@ -107,12 +110,27 @@ func (n *session) follow() error {
 			})
 		case client.Reconnected:
 			n.printer.print(event{
-				Event: "reconnected", Server: e.Server, Seconds: e.Away.Seconds(),
-				line: n.printer.paint(yellow, fmt.Sprintf("-- connected to %s after %.1f s", e.Server, e.Away.Seconds())),
+				Event: "reconnected", Server: e.Server, Seconds: e.Away.Seconds(), Site: e.Site, Moved: e.Moved, Resent: e.Resent,
+				line: n.printer.paint(yellow, "-- "+clean(returned(e))),
 			})
 		}
 	}
 	return errors.New("the client is closed")
+}
+
+// returned tells in one line where the client is again, and what it sends again there.
+func returned(e client.Reconnected) string {
+	s := fmt.Sprintf("connected to %s after %.1f s", e.Server, e.Away.Seconds())
+	if e.Moved {
+		s = fmt.Sprintf("moved to %s (%s) after %.1f s", e.Site, e.Server, e.Away.Seconds())
+	}
+	switch e.Resent {
+	case 0:
+		return s
+	case 1:
+		return s + ", 1 post resent"
+	}
+	return fmt.Sprintf("%s, %d posts resent", s, e.Resent)
 }
 
 func (n *session) message(m client.Message, history bool) {
