@@ -10,6 +10,9 @@
 //   - A server whose own loop stood still for longer than ColdStartAfter may not write any more, from the first moment
 //     after, and what it had watched is forgotten. That the database is away does not matter: the loop never waits for it.
 //   - The right is for one epoch. It ends when the database has a newer or older one, or one that is quiesced.
+//   - A server that lost its right by a quiesce alone says so, for as long as nothing else would have ended the right: to
+//     take the quiesce back then needs no other proof. A restart, a standstill, being shut and another epoch end that.
+//   - To record a new epoch activates nobody, and ends the right to the one before.
 //   - What a person or operator shut stays shut for this server until somebody opens it: a neighbour does not.
 //   - No epoch below one that was heard of is ever opened.
 //   - All durations are measured by this machine's clock that counts from its start, sleep included; an operator's word is

@@ -22,6 +22,8 @@
 //     gate gives, or not at all: each such transaction holds a shared advisory lock from its beginning, and then checks that
 //     this epoch is the database's newest and not closed. Who opens or closes an epoch holds the lock exclusively. A post is
 //     acknowledged only if the process has not stood still since it asked the gate.
+//   - Behind a gate the pod's connections lead to the server that the witness found last, whether that takes writes or not:
+//     where the database's name leads is looked up again every 5 s while it takes none, and each change drops the others.
 //   - Behind a gate a database that takes no writes is read as far as it has replayed. Who is in a room is then noted in
 //     memory, and written when the database takes writes.
 //   - All changes of the catalog are made under the lock of one row: revisions become visible in order.

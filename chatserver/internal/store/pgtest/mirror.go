@@ -98,3 +98,19 @@ func (s *Server) KillBackend() error {
 	}
 	return syscall.Kill(pids[0], syscall.SIGKILL)
 }
+
+// Demote restarts the primary as one that takes no writes and follows nobody. Reopen promotes it again.
+func (s *Server) Demote() error {
+	if err := s.run("pg_ctl", "-D", "primary", "-w", "-t", "60", "-m", "fast", "stop"); err != nil {
+		return err
+	}
+	if err := s.command("touch", "primary/standby.signal").Run(); err != nil { // as the user who runs it
+		return err
+	}
+	return s.startNode("primary")
+}
+
+// Reopen promotes the demoted primary.
+func (s *Server) Reopen() error {
+	return s.run("pg_ctl", "-D", "primary", "-w", "-t", "60", "promote")
+}
