@@ -8,7 +8,8 @@ import (
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/category"
 	"chatpool.dev/controllers/internal/chatpool"
-	"chatpool.dev/controllers/internal/exchange"
+	"chatpool.dev/controllers/internal/failover"
+	"chatpool.dev/controllers/internal/moves"
 	"chatpool.dev/controllers/internal/naming"
 	"chatpool.dev/controllers/internal/peer"
 	"chatpool.dev/controllers/internal/poolapi"
@@ -59,22 +60,21 @@ func Setup(mgr ctrl.Manager, config Config, pools *poolapi.Connector, now func()
 	if pools == nil {
 		pools = &poolapi.Connector{Reader: c, Now: now}
 	}
+	if pools.Live == nil {
+		pools.Live = mgr.GetAPIReader()
+	}
 	peers := &peer.Connector{Reader: c, Scheme: mgr.GetScheme()}
-	talk := &exchange.Exchange{
-		Client: c, Peers: peers, Site: config.Site, Metrics: config.Metrics, Changed: make(chan event.GenericEvent, 64), Log: slog.Default(),
-	}
-	if talk.Metrics == nil {
-		talk.Metrics = exchange.MetricsURL
-	}
-	if err := mgr.Add(talk); err != nil {
-		return fmt.Errorf("set up the talk between sites: %w", err)
+	moving := &moves.Controller{
+		Client: c, Live: mgr.GetAPIReader(), Site: config.Site, Image: config.PostgresImage, Peers: peers, Servers: pools, Events: events,
+		Changed: make(chan event.GenericEvent, 64), Limits: failover.DefaultLimits(), Log: slog.Default(), Killed: config.Killed,
 	}
 	for name, setup := range map[string]func(ctrl.Manager) error{
 		"ChatPool": (&chatpool.Reconciler{
-			Client: c, Config: config, Events: events, Now: now, Peers: peers, Views: talk, Woken: talk.Changed,
+			Client: c, Config: config, Events: events, Now: now, Peers: peers, Woken: moving.Changed,
 		}).Setup,
-		"Category": func(mgr ctrl.Manager) error { return category.Setup(mgr, pools, events) },
-		"Room":     func(mgr ctrl.Manager) error { return room.Setup(mgr, pools, events) },
+		"ChatPools' sites": moving.Setup,
+		"Category":         func(mgr ctrl.Manager) error { return category.Setup(mgr, pools, events) },
+		"Room":             func(mgr ctrl.Manager) error { return room.Setup(mgr, pools, events) },
 	} {
 		if err := setup(mgr); err != nil {
 			return fmt.Errorf("set up the controller of %s: %w", name, err)

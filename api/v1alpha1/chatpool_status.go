@@ -9,8 +9,8 @@ type ChatPoolStatus struct {
 	// ObservedGeneration is the generation of the manifest that the conditions are about.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// State is a word for people, derived from the conditions: Creating, Running, Updating, Degraded, Stalled, Standby
-	// or Deleting. Programs read conditions.
+	// State is a word for people, derived from the conditions: Creating, Running, Updating, Degraded, Stalled, Standby,
+	// Moving or Deleting. Programs read conditions.
 	// +optional
 	State string `json:"state,omitempty"`
 	// Site is the site of the operator that writes this status.
@@ -68,6 +68,7 @@ const (
 	StateDegraded = "Degraded"
 	StateStalled  = "Stalled"
 	StateStandby  = "Standby" // it lives in another site
+	StateMoving   = "Moving"  // it is on its way from one site to the other
 	StateDeleting = "Deleting"
 )
 
@@ -121,12 +122,16 @@ func (p *ChatPool) GetConditions() *[]metav1.Condition { return &p.Status.Condit
 
 // ReadyWhen lists the conditions that must be True for the pool to be Ready, in the order in which they come true.
 func (p *ChatPool) ReadyWhen() []string {
-	if p.Status.Role == RoleStandby {
-		return []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionStandby}
+	if p.HasTwoSites() && p.Status.Role == RoleStandby {
+		return []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionServersReady}
 	}
 	list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady}
 	if p.Spec.Database.Provider == CloudNativePG && p.Spec.Database.Durability == Mirror {
 		list = append(list, ConditionMirrorInSync)
 	}
-	return append(list, ConditionSchemaReady, ConditionServersReady)
+	list = append(list, ConditionSchemaReady, ConditionServersReady)
+	if p.HasTwoSites() {
+		list = append(list, ConditionServing)
+	}
+	return list
 }

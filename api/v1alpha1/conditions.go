@@ -27,12 +27,22 @@ const (
 
 // Conditions of a ChatPool with two sites.
 const (
-	// ConditionStandby: this site follows the other one and serves nobody.
-	ConditionStandby = "Standby"
-	// ConditionPeerReady: the other site's operator is alive.
-	ConditionPeerReady = "PeerReady"
-	// ConditionFailoverReady: the standby site follows, as the active site's database says.
+	// ConditionServing: this site serves the highest epoch.
+	ConditionServing = "Serving"
+	// ConditionPeerReachable: the other site's operator answers.
+	ConditionPeerReachable = "PeerReachable"
+	// ConditionPoolStateAgrees: both manifests want the pool in the same site.
+	ConditionPoolStateAgrees = "PoolStateAgrees"
+	// ConditionFailoverReady: the pool could move to its Backup site now.
 	ConditionFailoverReady = "FailoverReady"
+	// ConditionFailbackReady: the pool could move to its Primary site now.
+	ConditionFailbackReady = "FailbackReady"
+	// ConditionForceRefused: a person's word is not followed, and why.
+	ConditionForceRefused = "ForceRefused"
+	// ConditionTransitionActive: a move, or a return, is under way.
+	ConditionTransitionActive = "TransitionActive"
+	// ConditionSplitBrainGuard: what keeps both sites from accepting posts at the same time.
+	ConditionSplitBrainGuard = "SplitBrainGuard"
 )
 
 // Conditions of Category and Room.
@@ -64,18 +74,8 @@ const (
 	ReasonWaitingForMigration = "WaitingForMigration"
 	ReasonSitesNotActive      = "SitesNotActive" // this operator's site is not the one that runs the pool
 
-	ReasonPeerUnknown  = "PeerUnknown"  // the other site does not answer, or has not looked yet
-	ReasonPeerSilent   = "PeerSilent"   // its API server answers, its operator does not
-	ReasonPeerAlive    = "PeerAlive"    // its operator is alive
-	ReasonPeerCreates  = "PeerCreates"  // the other site makes the pool
-	ReasonPeerHasData  = "PeerHasData"  // the other site has the data, but does not serve it
-	ReasonDataLost     = "DataLost"     // a site's database is gone and no other site serves it
-	ReasonBothActive   = "BothActive"   // both sites have a database that can be written
-	ReasonClaimed      = "Claimed"      // an empty database is about to be made
-	ReasonFollowing    = "Following"    // the standby follows
-	ReasonNotFollowing = "NotFollowing" // it does not
-	ReasonCloningAnew  = "CloningAnew"  // the standby fell too far behind and copies the whole database
-	ReasonNoEndpoint   = "NoEndpoint"   // spec.sites[].databaseEndpoint is missing
+	ReasonServing    = "Serving"    // it serves
+	ReasonNoEndpoint = "NoEndpoint" // spec.sites[].databaseEndpoint is missing
 
 	ReasonApplied          = "Applied"
 	ReasonPoolNotFound     = "PoolNotFound"

@@ -63,9 +63,17 @@ func initDB(p *v1alpha1.ChatPool) *cnpg.InitDB {
 		PostInitApplicationSQL: []string{
 			"REVOKE CONNECT, TEMPORARY ON DATABASE chat FROM PUBLIC",
 			"GRANT CONNECT ON DATABASE chat TO pg_monitor",
+			// The servers say how far followers are, and from where an epoch went on; reading files they may not.
+			"GRANT pg_monitor TO chat",
+			timelineHistory, "REVOKE EXECUTE ON FUNCTION chatpool_timeline_history(int) FROM PUBLIC",
+			"GRANT EXECUTE ON FUNCTION chatpool_timeline_history(int) TO chat",
 		},
 	}
 }
+
+// timelineHistory gives the history file of a timeline; NULL without one.
+const timelineHistory = "CREATE FUNCTION chatpool_timeline_history(tli int) RETURNS text LANGUAGE sql SECURITY DEFINER " +
+	"SET search_path = pg_catalog AS $$ SELECT pg_read_file('pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || '.history', 0, 1000000, true) $$"
 
 // synchronous: any one mirror must have flushed a commit. Without mirrors there is nothing to wait for.
 func synchronous(d v1alpha1.DatabaseSpec) *cnpg.Synchronous {

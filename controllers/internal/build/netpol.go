@@ -69,7 +69,7 @@ func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule
 // to the API server, whose address a policy cannot know, so nothing is closed on their way out.
 func databasePolicy(p *v1alpha1.ChatPool) *networkingv1.NetworkPolicy {
 	n := policy(naming.Kept(p, naming.Cluster(p), naming.Database), databasePods(p).MatchLabels)
-	const status, metrics = 8000, naming.PortDatabaseMetrics
+	const status, metrics = 8000, 9187
 	own := []networkingv1.NetworkPolicyPort{tcp(naming.PortPostgres), tcp(status)}
 	n.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{
 		{Ports: []networkingv1.NetworkPolicyPort{tcp(naming.PortPostgres)}, From: []networkingv1.NetworkPolicyPeer{

@@ -7,7 +7,6 @@ import (
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/cnpg"
 	"chatpool.dev/controllers/internal/naming"
-	"chatpool.dev/controllers/internal/replication"
 	"chatpool.dev/controllers/internal/sites"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,17 +15,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Place is what a pool's database in one of two sites is: which site, which role, and how it came to be.
+// Place is what a pool's database in one of two sites is: which site, and who is written and followed.
 type Place struct {
 	sites.Pair
-	// Standby: it follows the other site's.
-	Standby bool
+	// Replica says who is written and who is followed. Package moves decides that; whoever applies the Cluster besides says it
+	// as it is.
+	Replica cnpg.Replica
 	// Copied: it was, or is to be, copied from the other site's rather than made empty. CloudNativePG ignores what
 	// becomes of this later, so it must be said again as it was.
 	Copied bool
-	// WasActive: it was once written.
-	WasActive bool
 }
+
+// Standby tells whether the database here follows, or is to.
+func (l *Place) Standby() bool { return l.Replica.Primary != l.Self.Name }
 
 // fit makes of a single site's Cluster one of two.
 func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
@@ -37,13 +38,8 @@ func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
 		}
 		return 1
 	})
-	c.Spec.Replica = &cnpg.Replica{Self: l.Self.Name, Primary: l.Self.Name, Source: l.Peer.Name}
-	if l.Standby {
-		c.Spec.Replica.Primary = l.Peer.Name
-	}
-	if l.WasActive || !l.Standby {
-		c.Annotations[naming.AnnotationWasActive] = "true"
-	}
+	replica := l.Replica
+	c.Spec.Replica = &replica
 	if l.Copied {
 		c.Spec.Bootstrap = cnpg.Bootstrap{PGBaseBackup: &cnpg.PGBaseBackup{
 			Source: l.Peer.Name, Database: naming.ChatRole, Owner: naming.ChatRole,
@@ -54,12 +50,9 @@ func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
 	c.Spec.Certificates = &cnpg.Certificates{ServerCASecret: ca, ClientCASecret: ca}
 	for _, s := range both {
 		c.Spec.Certificates.ServerAltDNSNames = append(c.Spec.Certificates.ServerAltDNSNames, naming.SiteHost(p, s.Name))
-		c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, s))
+		c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, s.Name, naming.SiteHost(p, s.Name), s))
 	}
-	c.Spec.Monitoring = &cnpg.Monitoring{
-		CustomQueriesConfigMap: []cnpg.KeyOf{{Name: naming.MetricsService(p), Key: queriesKey}},
-		MetricsQueriesTTL:      "1s",
-	}
+	c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, naming.Nobody, naming.Nobody+".invalid", l.Peer))
 	if s := l.Self.DatabaseService; s != nil {
 		c.Spec.Managed.Services = &cnpg.Services{Additional: []cnpg.Service{{
 			SelectorType: "rw", UpdateStrategy: "patch",
@@ -75,15 +68,15 @@ func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
 }
 
 // external is how a site's database is reached. application_name is what the source calls us.
-func (l *Place) external(p *v1alpha1.ChatPool, s v1alpha1.Site) cnpg.ExternalCluster {
+func (l *Place) external(p *v1alpha1.ChatPool, name, host string, s v1alpha1.Site) cnpg.ExternalCluster {
 	port := int32(naming.PortPostgres)
 	if e, err := sites.EndpointOf(s); err == nil && e.Name {
 		port = e.Port // a name for a name changes no port
 	}
 	return cnpg.ExternalCluster{
-		Name: s.Name,
+		Name: name,
 		ConnectionParameters: map[string]string{
-			"host": naming.SiteHost(p, s.Name), "port": fmt.Sprint(port), "user": "streaming_replica", "dbname": "postgres",
+			"host": host, "port": fmt.Sprint(port), "user": "streaming_replica", "dbname": "postgres",
 			"sslmode": "verify-full", "application_name": l.Self.Name, "connect_timeout": "5",
 		},
 		SSLKey:      cnpg.KeyOf{Name: naming.ReplicationTLSSecret(p), Key: "tls.key"},
@@ -92,10 +85,8 @@ func (l *Place) external(p *v1alpha1.ChatPool, s v1alpha1.Site) cnpg.ExternalClu
 	}
 }
 
-const queriesKey = "queries"
-
 // SiteObjects are what the database of a pool with two sites needs besides its Cluster: a name for each site's
-// database, and metrics that say how replication goes. They stay with the database when the pool goes.
+// database. They stay with the database when the pool goes.
 func SiteObjects(p *v1alpha1.ChatPool, l *Place) ([]any, error) {
 	var out []any
 	for _, s := range []v1alpha1.Site{l.Self, l.Peer} {
@@ -108,24 +99,7 @@ func SiteObjects(p *v1alpha1.ChatPool, l *Place) ([]any, error) {
 			out = append(out, siteSlice(p, s.Name, e))
 		}
 	}
-	metrics := &corev1.Service{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: naming.Kept(p, naming.MetricsService(p), naming.Database),
-		Spec: corev1.ServiceSpec{
-			Type:     corev1.ServiceTypeClusterIP,
-			Selector: map[string]string{naming.LabelCNPGCluster: naming.Cluster(p), naming.LabelCNPGRole: "primary"},
-			// A standby that cannot follow may be not ready, and is just the one to be asked.
-			PublishNotReadyAddresses: true,
-			Ports: []corev1.ServicePort{{
-				Name: "metrics", Port: naming.PortDatabaseMetrics, TargetPort: intstr.FromInt32(naming.PortDatabaseMetrics), Protocol: corev1.ProtocolTCP,
-			}},
-		},
-	}
-	queries := &corev1.ConfigMap{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: naming.Kept(p, naming.MetricsService(p), naming.Database),
-		Data: map[string]string{queriesKey: replication.Queries},
-	}
-	queries.Labels[naming.LabelCNPGReload] = "true"
-	return append(out, metrics, queries), nil
+	return out, nil
 }
 
 // siteService is a name for a site's database, whose address stays out of the Cluster and of certificates.

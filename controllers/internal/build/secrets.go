@@ -1,6 +1,8 @@
 package build
 
 import (
+	"strings"
+
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/naming"
 	"chatpool.dev/controllers/internal/pki"
@@ -69,8 +71,8 @@ func ServerNames(p *v1alpha1.ChatPool) pki.Names {
 	n := pki.Names{CommonName: p.Name, URIs: []string{"sip:" + string(p.Spec.Domain)}}
 	n.DNS = append(hosts(p, naming.PublicService(p)), "*."+naming.Servers(p)+"."+p.Namespace+".svc", string(p.Spec.Domain))
 	for _, s := range p.Spec.Sites {
-		if s.SIPName != "" && string(s.SIPName) != string(p.Spec.Domain) {
-			n.DNS = append(n.DNS, string(s.SIPName))
+		if host, _, _ := strings.Cut(s.SIPName, ":"); host != "" && host != string(p.Spec.Domain) {
+			n.Add(host)
 		}
 	}
 	return n

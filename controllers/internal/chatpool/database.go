@@ -41,10 +41,13 @@ func database(r *round) ([]any, condition.State) {
 		}
 		objects = append(objects, more...)
 	}
+	if r.place != nil && r.seen.cluster == nil {
+		return objects, condition.Waiting(v1alpha1.ReasonProgressing, "the database is to be made, %s", orSoon(p.Status.Transition))
+	}
 	c := build.Cluster(p, r.config.PostgresImage, r.place)
-	if r.place != nil && r.seen.cluster != nil {
-		// It was decided to keep this very one: if it goes meanwhile, it is not made anew, which would be an empty one.
-		c.UID = r.seen.cluster.UID
+	if r.place != nil {
+		// Exactly the one that was seen: one that goes meanwhile is not made anew, and who is written is not turned back.
+		c.UID, c.ResourceVersion = r.seen.cluster.UID, r.seen.cluster.ResourceVersion
 	}
 	objects = append(objects, c)
 	if !r.copies() {
@@ -72,6 +75,14 @@ func siteObjects(r *round) ([]any, error) {
 	return append(objects, build.SharedCASecret(p, ca)), nil
 }
 
+// orSoon is what a transition waits for.
+func orSoon(t *v1alpha1.TransitionStatus) string {
+	if t == nil || t.WaitingFor == "" {
+		return "as soon as its Secrets are there"
+	}
+	return t.WaitingFor
+}
+
 func externalDatabase(r *round) condition.State {
 	name := naming.DatabaseSecret(r.pool)
 	s := r.seen.secrets[name]
@@ -95,7 +106,7 @@ func databaseState(p *v1alpha1.ChatPool, c *cnpg.Cluster) condition.State {
 			Summary: fmt.Sprintf("%d/%d", c.Status.ReadyInstances, want),
 		}
 	}
-	st.Mirror, st.Data = p.Status.Database.Mirror, p.Status.Database.Data
+	st.Mirror = p.Status.Database.Mirror
 	p.Status.Database = st
 	switch {
 	case c == nil || c.Status.Phase == "":

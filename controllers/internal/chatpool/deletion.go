@@ -89,9 +89,7 @@ func (r *Reconciler) deleteKept(ctx context.Context, pool *v1alpha1.ChatPool) (b
 // keptSites are what build.SiteObjects makes.
 func keptSites(pool *v1alpha1.ChatPool) []client.Object {
 	named := func(o client.Object, name string) client.Object { o.SetName(name); return o }
-	out := []client.Object{
-		named(&corev1.Service{}, naming.MetricsService(pool)), named(&corev1.ConfigMap{}, naming.MetricsService(pool)),
-	}
+	var out []client.Object
 	for _, s := range pool.Spec.Sites {
 		name := naming.SiteService(pool, s.Name)
 		out = append(out, named(&corev1.Service{}, name), foreign(discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), name))

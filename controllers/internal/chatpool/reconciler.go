@@ -23,6 +23,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -40,8 +41,8 @@ type Config struct {
 	PostgresImage string
 	// Namespace is the operator's own, the only one from which the admin API is reached.
 	Namespace string
-	// Metrics is where a pool's database has its metrics; nil means its Service for that.
-	Metrics func(*v1alpha1.ChatPool) string
+	// Killed, for tests, is called before and after each action of a move.
+	Killed func(point string)
 }
 
 // Recorder tells people what happened.
@@ -55,10 +56,9 @@ type Reconciler struct {
 	Config Config
 	Events Recorder
 	Now    func() time.Time
-	// Peers reads the other site of a pool that has two, Views has what was found of it lately.
+	// Peers reads the other site of a pool that has two.
 	Peers Peers
-	Views Views
-	// Woken has the pools of which something changed in the other site.
+	// Woken has the pools of which package moves has changed something.
 	Woken <-chan event.GenericEvent
 	// Database is called when CloudNativePG is found installed, so that its Clusters can be watched.
 	Database func() error
@@ -68,6 +68,7 @@ type Reconciler struct {
 const (
 	calmly  = time.Minute
 	eagerly = 10 * time.Second
+	soon    = 200 * time.Millisecond // after somebody else's write
 )
 
 // +kubebuilder:rbac:groups=chatpool.dev,resources=chatpools,verbs=get;list;watch;patch
@@ -87,13 +88,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 		}
 		before = pool.DeepCopy()
 	}
-	err := r.round(ctx, before, pool)
+	err := r.round(ctx, pool)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil // the pool is going to be deleted, too
 	}
 	r.report(before, pool)
 	if !equality.Semantic.DeepEqual(before.Status, pool.Status) {
-		if e := r.Client.Status().Patch(ctx, pool, client.MergeFrom(before)); e != nil {
+		patch := client.MergeFrom(before)
+		if pool.HasTwoSites() {
+			// Package moves writes the same status: whoever comes second looks again.
+			patch = client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		}
+		if e := r.Client.Status().Patch(ctx, pool, patch); apierrors.IsConflict(e) {
+			return ctrl.Result{RequeueAfter: soon}, err
+		} else if e != nil {
 			err = errors.Join(err, fmt.Errorf("patch status: %w", e))
 		}
 	}
@@ -106,8 +114,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 	return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil
 }
 
-// round observes, runs the phases and fills the status in memory. before is the object as the status will be compared.
-func (r *Reconciler) round(ctx context.Context, before, pool *v1alpha1.ChatPool) error {
+// round observes, runs the phases and fills the status in memory.
+func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 	rd := &round{pool: pool, config: r.Config, now: r.Now(), states: map[string]condition.State{}}
 	pool.Status.Site, pool.Status.Address = r.Config.Site, convert.Address(pool)
 	if s, lives := livesHere(pool, r.Config.Site); !lives && !pool.HasTwoSites() {
@@ -124,18 +132,20 @@ func (r *Reconciler) round(ctx context.Context, before, pool *v1alpha1.ChatPool)
 	phases := phases
 	if !pool.HasTwoSites() && seen.cluster != nil && seen.cluster.Follows() {
 		// Without its second site the Cluster would be written here, beside the one that it follows.
-		rd.hold(condition.Stuck(v1alpha1.ReasonPeerHasData,
+		rd.hold(condition.Stuck(v1alpha1.ReasonSitesNotActive,
 			"the database here follows site %s, and spec.sites does not name two sites any more: name both again; or, to give up this site, delete the ChatPool and its Cluster here",
 			seen.cluster.Spec.Replica.Primary))
 		return nil
 	}
 	if pool.HasTwoSites() {
-		goOn, err := r.locate(ctx, before, rd)
-		if err != nil || !goOn {
+		if goOn, err := r.locate(ctx, rd); err != nil || !goOn {
 			return err
 		}
-		if phases = activePhases; rd.place.Standby {
+		if rd.copies() {
 			phases = standbyPhases
+			for _, gone := range []string{v1alpha1.ConditionMirrorInSync, v1alpha1.ConditionSchemaReady} {
+				meta.RemoveStatusCondition(&pool.Status.Conditions, gone)
+			}
 		}
 	}
 	var errs []error
@@ -144,6 +154,8 @@ func (r *Reconciler) round(ctx context.Context, before, pool *v1alpha1.ChatPool)
 		for _, o := range objects {
 			switch err := apply.Object(ctx, r.Client, o); {
 			case err == nil:
+			case pool.HasTwoSites() && apierrors.IsConflict(err):
+				errs = append(errs, err) // it changed meanwhile: nothing was done, look again
 			case errors.Is(err, apply.ErrNotOurs):
 				state = condition.Stuck(v1alpha1.ReasonNotOurs, "%v", err)
 			case apierrors.IsInvalid(err):

@@ -1,13 +1,11 @@
 package chatpool
 
 import (
-	"slices"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/build"
 	"chatpool.dev/controllers/internal/condition"
-	"chatpool.dev/controllers/internal/exchange"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -21,8 +19,6 @@ type round struct {
 	states map[string]condition.State
 	// place is what this site's database is, in a pool with two sites; nil with one.
 	place *build.Place
-	// view is what was found of the other site lately.
-	view exchange.View
 
 	// configJSON and revision are set by the configuration, before any phase needs them.
 	configJSON string
@@ -50,21 +46,14 @@ var phases = []phase{
 	{v1alpha1.ConditionServersReady, servers},
 }
 
-// activePhases are those of the active of two sites.
-var activePhases = slices.Concat(phases, []phase{
-	{v1alpha1.ConditionPeerReady, peerAlive},
-	{v1alpha1.ConditionFailoverReady, failover},
-})
-
-// standbyPhases are those of the other one. Nothing is migrated there: the schema comes with the data.
+// standbyPhases are those of a site that follows. Its servers run warm, to send clients to the active site and to serve at
+// once after a move; nothing is migrated there, the schema comes with the data.
 var standbyPhases = []phase{
 	{v1alpha1.ConditionCertificatesReady, certificates},
 	{v1alpha1.ConditionDirectoryReady, directory},
 	{v1alpha1.ConditionDatabaseReady, database},
-	{v1alpha1.ConditionStandby, standby},
-	{v1alpha1.ConditionPeerReady, peerAlive},
-	{v1alpha1.ConditionFailoverReady, failover},
+	{v1alpha1.ConditionServersReady, warmServers},
 }
 
 // copies tells whether Secrets that both sites share come from the other one.
-func (r *round) copies() bool { return r.place != nil && r.place.Standby }
+func (r *round) copies() bool { return r.place != nil && r.place.Standby() }

@@ -2,7 +2,6 @@ package chatpool
 
 import (
 	"fmt"
-	"slices"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/build"
@@ -20,26 +19,34 @@ import (
 // servers runs the chat servers. A new revision waits for its migration; until then nothing of the StatefulSet is
 // touched.
 func servers(r *round) ([]any, condition.State) {
+	if set := r.seen.servers; !r.holds(v1alpha1.ConditionSchemaReady) && build.RevisionOf(set) != r.revision {
+		r.countServers()
+		if set == nil {
+			return reach(r.pool), condition.Waiting(v1alpha1.ReasonWaitingForMigration, "servers start after the migration")
+		}
+		r.pool.Status.Servers.Image = build.RevisionOf(set).Image
+		return reach(r.pool), condition.Waiting(v1alpha1.ReasonWaitingForMigration, "%s ready; their update waits for the migration", r.pool.Status.Servers.Summary)
+	}
+	return runServers(r)
+}
+
+func runServers(r *round) ([]any, condition.State) {
+	r.countServers()
+	return append(reach(r.pool), build.Servers(r.pool, r.revision)), serversState(r)
+}
+
+// countServers says in the status how many there are.
+func (r *round) countServers() {
 	p := r.pool
 	want := convert.Replicas(p)
 	r.pool.Status.Servers = v1alpha1.ServersStatus{
 		Summary: fmt.Sprintf("0/%d", want), Image: r.revision.Image,
 		Selector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: naming.Selector(p, naming.Chat)}),
 	}
-	objects := reach(p)
-	set := r.seen.servers
-	if set != nil {
+	if set := r.seen.servers; set != nil {
 		p.Status.Servers.Replicas, p.Status.Servers.Ready = set.Status.Replicas, set.Status.ReadyReplicas
 		p.Status.Servers.Summary = fmt.Sprintf("%d/%d", set.Status.ReadyReplicas, want)
 	}
-	if !r.holds(v1alpha1.ConditionSchemaReady) && build.RevisionOf(set) != r.revision {
-		if set == nil {
-			return objects, condition.Waiting(v1alpha1.ReasonWaitingForMigration, "servers start after the migration")
-		}
-		p.Status.Servers.Image = build.RevisionOf(set).Image
-		return objects, condition.Waiting(v1alpha1.ReasonWaitingForMigration, "%s ready; their update waits for the migration", p.Status.Servers.Summary)
-	}
-	return append(objects, build.Servers(p, r.revision)), serversState(r)
 }
 
 // reach is what leads to servers.
@@ -51,22 +58,14 @@ func reach(p *v1alpha1.ChatPool) []any {
 	return objects
 }
 
-// standby keeps everything ready for servers in the site that follows, and runs none: they could not serve anybody.
-func standby(r *round) ([]any, condition.State) {
-	p := r.pool
-	p.Status.Servers = v1alpha1.ServersStatus{
-		Summary: "0/0", Selector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: naming.Selector(p, naming.Chat)}),
-	}
+// warmServers runs them in a site that follows: they answer with where the pool is, and are ready for a move.
+func warmServers(r *round) ([]any, condition.State) {
 	objects, wrong := configure(r)
 	if wrong != nil {
 		return nil, *wrong
 	}
-	p.Status.Servers.Image = r.revision.Image
-	set := build.Servers(p, r.revision)
-	none := int32(0)
-	set.Spec.Replicas = &none
-	return slices.Concat(objects, reach(p), []any{set}), condition.True(v1alpha1.ReasonSitesNotActive,
-		"the pool lives in site %s; no server runs in site %s", r.place.Peer.Name, r.place.Self.Name)
+	more, state := runServers(r)
+	return append(objects, more...), state
 }
 
 func serversState(r *round) condition.State {

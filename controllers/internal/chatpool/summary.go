@@ -2,10 +2,10 @@ package chatpool
 
 import (
 	"fmt"
-	"slices"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/condition"
+	"chatpool.dev/controllers/internal/failover"
 	"chatpool.dev/controllers/internal/naming"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,6 +21,8 @@ func (r *round) summarize() {
 	condition.Summarize(p, r.states, ready)
 	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
 	switch {
+	case p.HasTwoSites() && p.Status.Transition != nil && p.Status.Transition.Kind != string(failover.Return) && p.Status.Transition.Kind != string(failover.Creation):
+		p.Status.State = v1alpha1.StateMoving
 	case condition.IsTrue(p, v1alpha1.ConditionReady) && r.copies():
 		p.Status.State = v1alpha1.StateStandby
 	case condition.IsTrue(p, v1alpha1.ConditionReady):
@@ -38,9 +40,7 @@ func (r *round) summarize() {
 	}
 }
 
-// livesHere tells whether the pool lives in this operator's site, and else where. A pool lives in its Primary site, also
-// when spec.poolState wants it in the other one: nothing moves it there yet, and a second site that made a database of
-// its own would have an empty one beside a living one.
+// livesHere tells whether a pool with at most one site lives in this operator's, and else where.
 func livesHere(p *v1alpha1.ChatPool, site string) (where string, here bool) {
 	if len(p.Spec.Sites) == 0 {
 		return "", true
@@ -72,7 +72,7 @@ func (r *round) elsewhere(where string) {
 // hold is the status while nothing is done: the state is Ready's, and conditions of what is not looked at go.
 func (r *round) hold(state condition.State) {
 	p := r.pool
-	for _, ph := range slices.Concat(activePhases, standbyPhases) {
+	for _, ph := range phases {
 		meta.RemoveStatusCondition(&p.Status.Conditions, ph.condition)
 	}
 	condition.Set(p, v1alpha1.ConditionReady, condition.State{Status: "False", Reason: state.Reason, Message: state.Message})

@@ -19,6 +19,9 @@ var (
 // AnnotationSkipWALArchiving: there is no archive, so archive_mode stays off and never flips.
 const AnnotationSkipWALArchiving = "cnpg.io/skipWalArchiving"
 
+// AnnotationFenced lists instances that are kept down, ["*"] for all.
+const AnnotationFenced = "cnpg.io/fencedInstances"
+
 // Cluster is a PostgreSQL primary with its mirrors.
 type Cluster struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -178,6 +181,8 @@ type Replica struct {
 	Self    string `json:"self"`
 	Primary string `json:"primary"`
 	Source  string `json:"source"`
+	// PromotionToken: the promotion waits for everything that it stands for.
+	PromotionToken string `json:"promotionToken,omitempty"`
 }
 
 // ExternalCluster is how a site's database is reached.

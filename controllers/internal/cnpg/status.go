@@ -18,6 +18,8 @@ type ClusterStatus struct {
 	PhaseReason    string `json:"phaseReason,omitempty"`
 	CurrentPrimary string `json:"currentPrimary,omitempty"`
 	TargetPrimary  string `json:"targetPrimary,omitempty"`
+	// DemotionToken is that of the last demotion; it stays after its use.
+	DemotionToken string `json:"demotionToken,omitempty"`
 	// InstancesStatus lists pods by how they are.
 	InstancesStatus map[string][]string `json:"instancesStatus,omitempty"`
 }

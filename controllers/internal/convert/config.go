@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/chatserver/adminapi"
@@ -42,8 +43,18 @@ func PoolConfig(p *v1alpha1.ChatPool, site string) (*adminapi.PoolConfig, error)
 	}
 	for _, s := range p.Spec.Sites {
 		if s.SIPName != "" {
-			c.PublicNames = append(c.PublicNames, string(s.SIPName))
+			host, _, _ := strings.Cut(s.SIPName, ":")
+			c.PublicNames = append(c.PublicNames, host)
 		}
+	}
+	if p.HasTwoSites() {
+		c.Gate = true
+		for _, s := range p.Spec.Sites {
+			c.Sites = append(c.Sites, adminapi.Site{Name: s.Name, SIP: s.SIPName, HTTPS: string(s.HTTPSName)})
+		}
+	}
+	if p.Spec.Servers.Active != nil {
+		c.Active = inService(*p.Spec.Servers.Active, site)
 	}
 	if p.Spec.Database.Provider == v1alpha1.CloudNativePG {
 		c.Database.Host, c.Database.Port, c.Database.DBName = naming.DatabaseHost(p), naming.PortPostgres, naming.ChatRole
@@ -61,6 +72,18 @@ func PoolConfig(p *v1alpha1.ChatPool, site string) (*adminapi.PoolConfig, error)
 		return nil, err
 	}
 	return c, nil
+}
+
+// inService completes ordinals by the site, which a pool with one site may leave out.
+func inService(list []string, site string) *[]string {
+	out := []string{}
+	for _, s := range list {
+		if !strings.Contains(s, "/") {
+			s = site + "/" + s
+		}
+		out = append(out, s)
+	}
+	return &out
 }
 
 // Address is the pool's SIP address.
@@ -119,10 +142,11 @@ func JSON(c *adminapi.PoolConfig) (string, error) {
 }
 
 // RestartHash changes when a part of the configuration changes that the server reads at its start only: all but
-// directory, policy, limits and the sign-in rules.
+// directory, policy, limits, the sign-in rules and which servers are in service.
 func RestartHash(c *adminapi.PoolConfig) (string, error) {
 	fixed := *c
 	fixed.Directory, fixed.Policy, fixed.Limits, fixed.LegacyDigest = adminapi.Directory{}, chat.Policy{}, chat.Limits{}, false
+	fixed.Sites, fixed.Active = nil, nil
 	b, err := json.Marshal(fixed)
 	if err != nil {
 		return "", fmt.Errorf("hash config.json: %w", err)

@@ -49,7 +49,7 @@ func reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 
 // elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
 func elsewhere(pool *v1alpha1.ChatPool) bool {
-	return pool.Status.State == v1alpha1.StateStandby || pool.HasTwoSites() && pool.Status.Role != v1alpha1.RoleActive
+	return pool.Status.State == v1alpha1.StateStandby && !pool.HasTwoSites() || pool.HasTwoSites() && pool.Status.Role != v1alpha1.RoleActive
 }
 
 // lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the

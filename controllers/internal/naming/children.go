@@ -82,13 +82,6 @@ func SiteHost(p pool, site string) string { return SiteService(p, site) + "." + 
 // ReplicationService is what the other site's databaseEndpoint leads to.
 func ReplicationService(p pool) string { return Cluster(p) + "-replicate" }
 
-// MetricsService leads to the metrics of the instance that the others of this site follow; also the ConfigMap with
-// the queries of which they are made.
-func MetricsService(p pool) string { return Cluster(p) + "-metrics" }
-
-// MetricsHost is the DNS name of MetricsService.
-func MetricsHost(p pool) string { return MetricsService(p) + "." + p.Namespace + ".svc" }
-
 // PeerAccount is the ServiceAccount, with its Role and its token, as which the other site's operator reads this one.
 func PeerAccount(p pool) string { return p.Name + "-peer" }
 

@@ -38,8 +38,12 @@ const (
 	AnnotationBeat = "chatpool.dev/beat"
 	// AnnotationFacts on a site's Lease: what its operator saw of its own database and servers, as JSON.
 	AnnotationFacts = "chatpool.dev/facts"
-	// AnnotationWasActive on a Cluster: it was once written, so it may have what no other has.
-	AnnotationWasActive = "chatpool.dev/was-active"
+	// AnnotationStrayed on a Cluster: its database was open in an epoch that was not its site's.
+	AnnotationStrayed = "chatpool.dev/strayed"
+	// AnnotationActiveSite on clients' Service: the site to which the pool's public name is to lead, which is this one.
+	AnnotationActiveSite = "chatpool.dev/active-site"
+	// AnnotationExternalDNS is external-dns's: the name of which it makes a record.
+	AnnotationExternalDNS = "external-dns.alpha.kubernetes.io/hostname"
 	// Finalizer keeps a ChatPool, Category or Room until the operator has done what its deletionPolicy says.
 	Finalizer = "chatpool.dev/finalizer"
 )
@@ -54,13 +58,15 @@ const (
 	Migrate  Component = "migrate"
 )
 
+// Nobody is the external cluster that a database follows which follows nobody.
+const Nobody = "nobody"
+
 // Ports of a chat server, and their names.
 const (
 	PortSIPS, PortSIP, PortAdmin, PortHTTP = 5061, 5060, 8443, 9090
 	NameSIPS, NameSIP                      = "sips", "sip"
 	NameAdmin, NameHTTP                    = "admin", "http"
 	PortPostgres                           = 5432
-	PortDatabaseMetrics                    = 9187
 )
 
 // Labels are what every child of a pool carries.

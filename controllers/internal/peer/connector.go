@@ -17,6 +17,7 @@ import (
 	"chatpool.dev/controllers/internal/naming"
 	"chatpool.dev/controllers/internal/sites"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -73,6 +74,21 @@ func (c *Connector) Pool(ctx context.Context, own *v1alpha1.ChatPool, pair sites
 		return nil, fmt.Errorf("read the ChatPool in site %s: %w", pair.Peer.Name, err)
 	}
 	return p, nil
+}
+
+// Beat reads the annotations of the site's Lease; there are none before its operator has begun.
+func (c *Connector) Beat(ctx context.Context, own *v1alpha1.ChatPool, pair sites.Pair) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	r, err := c.connect(ctx, own, pair.Peer)
+	if err != nil {
+		return nil, err
+	}
+	l := &coordinationv1.Lease{}
+	if err := r.Get(ctx, naming.Key(own, naming.SiteLease(own)), l); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read the counter of site %s: %w", pair.Peer.Name, err)
+	}
+	return l.Annotations, nil
 }
 
 // Secrets reads those that must be equal in both sites, as far as the other site has them.

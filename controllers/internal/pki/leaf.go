@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"time"
@@ -18,10 +19,21 @@ type Names struct {
 	CommonName string
 	// DNS names, wildcards allowed.
 	DNS []string
+	// IPs for clients that know an address only.
+	IPs []net.IP
 	// URIs, such as sip:example.com (RFC 5922).
 	URIs []string
 	// Client certificates authenticate clients, others servers.
 	Client bool
+}
+
+// Add adds a host, which is a DNS name or an address.
+func (n *Names) Add(host string) {
+	if ip := net.ParseIP(host); ip != nil {
+		n.IPs = append(n.IPs, ip)
+		return
+	}
+	n.DNS = append(n.DNS, host)
 }
 
 // Leaf is a certificate and its key, PEM.
@@ -40,7 +52,7 @@ func (a *Authority) Issue(n Names, now time.Time) (Leaf, error) {
 	t := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: n.CommonName, Organization: []string{"Chatpool"}},
 		NotBefore: now.Add(-skew), NotAfter: notAfter,
-		DNSNames: n.DNS, KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+		DNSNames: n.DNS, IPAddresses: n.IPs, KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if n.Client {

@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,13 +38,55 @@ type Connector struct {
 	// URL is where a pool's admin API is; nil means its admin Service. The server's certificate must always be for
 	// the Service's name.
 	URL func(*v1alpha1.ChatPool) string
+	// Live lists pods; URLs, if set, says instead where each server's admin API is.
+	Live client.Reader
+	URLs func(*v1alpha1.ChatPool) map[string]string
 
 	lock  sync.Mutex
-	known map[types.NamespacedName]*connection
+	known map[types.NamespacedName]*connection // the name of a server's has the pod's after it
+}
+
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+
+// Each gives a client for each chat server whose pod exists, by the pod's name: past the Service, which leads to ready
+// ones only. A pod without an address yet is left out.
+func (c *Connector) Each(ctx context.Context, pool *v1alpha1.ChatPool) (map[string]*adminapi.Client, error) {
+	urls, err := c.addresses(ctx, pool)
+	if err != nil || len(urls) == 0 {
+		return nil, err
+	}
+	out := map[string]*adminapi.Client{}
+	for name, url := range urls {
+		client, err := c.connect(ctx, pool, "/"+name, url)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = client
+	}
+	return out, nil
+}
+
+// addresses are the URLs of the servers, by pod.
+func (c *Connector) addresses(ctx context.Context, pool *v1alpha1.ChatPool) (map[string]string, error) {
+	if c.URLs != nil {
+		return c.URLs(pool), nil
+	}
+	var pods corev1.PodList
+	if err := c.Live.List(ctx, &pods, client.InNamespace(pool.Namespace), client.MatchingLabels(naming.Selector(pool, naming.Chat))); err != nil {
+		return nil, fmt.Errorf("list the servers' pods: %w", err)
+	}
+	out := map[string]string{}
+	for _, p := range pods.Items {
+		if p.Status.PodIP != "" && p.Status.Phase == corev1.PodRunning {
+			out[p.Name] = "https://" + net.JoinHostPort(p.Status.PodIP, strconv.Itoa(naming.PortAdmin))
+		}
+	}
+	return out, nil
 }
 
 type connection struct {
 	client  *adminapi.Client
+	url     string
 	pool    types.UID
 	secret  string // its resourceVersion
 	checked time.Time
@@ -52,11 +96,20 @@ type connection struct {
 
 // Connect gives the client of a pool.
 func (c *Connector) Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*adminapi.Client, error) {
+	return c.connect(ctx, pool, "", c.url(pool))
+}
+
+func (c *Connector) connect(ctx context.Context, pool *v1alpha1.ChatPool, suffix, url string) (*adminapi.Client, error) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	key := client.ObjectKeyFromObject(pool)
+	key.Name += suffix
 	now := c.Now()
 	old := c.known[key]
+	if old != nil && old.url != url { // the pod was made anew
+		old.client.CloseIdleConnections()
+		old = nil
+	}
 	if old != nil && old.pool == pool.UID && now.Sub(old.checked) < fresh {
 		return old.client, nil
 	}
@@ -78,7 +131,7 @@ func (c *Connector) Connect(ctx context.Context, pool *v1alpha1.ChatPool) (*admi
 	if c.known == nil {
 		c.known = map[types.NamespacedName]*connection{}
 	}
-	fresh := &connection{client: adminapi.NewClient(c.url(pool), config), pool: pool.UID, secret: s.ResourceVersion, checked: now}
+	fresh := &connection{client: adminapi.NewClient(url, config), url: url, pool: pool.UID, secret: s.ResourceVersion, checked: now}
 	c.known[key] = fresh
 	return fresh.client, nil
 }

@@ -1,0 +1,103 @@
+package moves
+
+import (
+	"time"
+
+	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/controllers/internal/failover"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// memory is how long things have stood, by this process's monotonic clock. One round at a time has it.
+type memory struct {
+	uid     types.UID
+	counter int64 // own
+
+	peer        *v1alpha1.ChatPool // as last read
+	peerCounter int64
+	counterAt   time.Time // when the peer's counter was last seen to change, or when we began to look
+	peerFacts   facts     // of the beat that was last read
+
+	claim      failover.Claim
+	claimAt    time.Time
+	base       int64 // the peer's counter when it was first read after the claim stood; -1: not yet
+	confirming bool
+
+	transition failover.Transition
+	stepAt     time.Time
+
+	databaseAt time.Time // when the own database last answered
+	beat       int64     // the heartbeat row in the own database
+	beatAt     time.Time // when it was seen to change; zero: never
+	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
+
+	wroteAt time.Time // when the status was last written
+	refused string    // what was last told of it
+}
+
+// remember gives the memory of a pool; another object of the same name begins anew.
+func (c *Controller) remember(pool *v1alpha1.ChatPool) *memory {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	key := client.ObjectKeyFromObject(pool)
+	if m := c.memory[key]; m != nil && m.uid == pool.UID {
+		return m
+	}
+	now := time.Now()
+	m := &memory{uid: pool.UID, counterAt: now, claimAt: now, stepAt: now, databaseAt: now, base: -1}
+	if c.memory == nil {
+		c.memory = map[types.NamespacedName]*memory{}
+	}
+	c.memory[key] = m
+	return m
+}
+
+func (c *Controller) forget(key types.NamespacedName) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	delete(c.memory, key)
+}
+
+// stood notes since when claim and step stand in the own status.
+func (m *memory) stood(s failover.Status, now time.Time) (claimFor, stepFor time.Duration) {
+	if m.claim != s.Claim {
+		m.claim, m.claimAt, m.base, m.confirming = s.Claim, now, -1, false
+	}
+	was := m.transition
+	if was.Kind != s.Transition.Kind || was.Step != s.Transition.Step || was.From != s.Transition.From {
+		m.stepAt = now
+	}
+	m.transition = s.Transition
+	return now.Sub(m.claimAt), now.Sub(m.stepAt)
+}
+
+// beaten notes the peer's counter. It confirms a claim that it was seen to rise after the claim stood.
+func (m *memory) beaten(counter int64, now time.Time) {
+	fell := counter < m.peerCounter
+	if counter != m.peerCounter {
+		m.peerCounter, m.counterAt = counter, now
+	}
+	switch {
+	case m.base < 0, fell:
+		m.base, m.confirming = counter, false
+	case counter > m.base:
+		m.confirming = true
+	}
+}
+
+// lag bounds what would be lost: the active site beats a row every second, which changes here when it arrives.
+func (m *memory) lag(d failover.Database, source failover.Database, now time.Time) failover.Lag {
+	if d.Known && d.Beat != m.beat {
+		m.beat, m.beatAt = d.Beat, now
+	}
+	if m.beatAt.IsZero() || d.Mode != failover.Following {
+		return failover.Lag{Bytes: -1}
+	}
+	l := failover.Lag{Known: true, Time: now.Sub(m.beatAt), Bytes: -1}
+	if source.Known && source.LSN >= d.LSN {
+		l.Bytes = source.LSN - d.LSN
+	}
+	return l
+}
