@@ -8,6 +8,7 @@ import (
 	"chatpool.dev/controllers/internal/apply"
 	"chatpool.dev/controllers/internal/naming"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,7 +22,8 @@ const fieldOwner = "kubectl-chatpool"
 
 func tokenName(pool *v1alpha1.ChatPool) string { return naming.PeerAccount(pool) + "-token" }
 
-// account is as whom the other site's operator reads, and what it may: one ChatPool, and the named Secrets.
+// account is as whom the other site's operator reads, and what it may: one ChatPool, the Lease
+// beside it, and the named Secrets.
 func account(pool *v1alpha1.ChatPool) []any {
 	name := naming.PeerAccount(pool)
 	no := false
@@ -34,6 +36,7 @@ func account(pool *v1alpha1.ChatPool) []any {
 			TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"}, ObjectMeta: metaOf(pool, name),
 			Rules: []rbacv1.PolicyRule{
 				{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"chatpools", "chatpools/status"}, ResourceNames: []string{pool.Name}, Verbs: []string{"get"}},
+				{APIGroups: []string{coordinationv1.GroupName}, Resources: []string{"leases"}, ResourceNames: []string{naming.SiteLease(pool)}, Verbs: []string{"get"}},
 				{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: naming.EqualSecrets(pool), Verbs: []string{"get"}},
 			},
 		},
@@ -60,6 +63,21 @@ func peerSecret(pool *v1alpha1.ChatPool, site v1alpha1.Site, data map[string][]b
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metaOf(pool, naming.PeerSecret(pool, site)),
 		Type: corev1.SecretTypeOpaque, Data: data,
 	}
+}
+
+// copied is one of naming.EqualSecrets with what the other site has in it, as the operator makes it.
+func copied(pool *v1alpha1.ChatPool, from *corev1.Secret) *corev1.Secret {
+	component := naming.Chat
+	if from.Name != naming.CASecret(pool) && from.Name != naming.MadeUsersSecret(pool) {
+		component = naming.Database
+	}
+	s := &corev1.Secret{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: naming.Kept(pool, from.Name, component), Type: from.Type, Data: from.Data,
+	}
+	if from.Type == corev1.SecretTypeBasicAuth {
+		s.Labels[naming.LabelCNPGReload] = "true"
+	}
+	return s
 }
 
 func metaOf(pool *v1alpha1.ChatPool, name string) metav1.ObjectMeta {

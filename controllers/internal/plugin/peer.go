@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
-	"chatpool.dev/controllers/internal/build"
 	"chatpool.dev/controllers/internal/naming"
-	"chatpool.dev/controllers/internal/peer"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +32,9 @@ type Peering struct {
 	Out                   io.Writer
 }
 
+// keyKubeconfig is the key of a peer Secret, as package peer reads it.
+const keyKubeconfig = "kubeconfig"
+
 // tokenPatience is how long the cluster may take to fill in a token.
 const tokenPatience = 20 * time.Second
 
@@ -41,8 +42,8 @@ func peerCommand(f *flags) *cobra.Command {
 	p := Peering{}
 	c := &cobra.Command{
 		Use: "peer POOL", Short: "Let the operators of two sites read each other's ChatPool",
-		Long: `Makes in each cluster a ServiceAccount that may read this ChatPool and the Secrets that both sites
-share, nothing else, and puts a kubeconfig for it into a Secret of the other cluster. Copies the
+		Long: `Makes in each cluster a ServiceAccount that may read this ChatPool, the Lease beside it and the Secrets
+that both sites share, nothing else, and puts a kubeconfig for it into a Secret of the other cluster. Copies the
 shared Secrets that exist in this cluster to the other one where they are missing; the operators
 keep them equal from then on. The namespace must exist in both clusters; the pool may be made before
 or after. Repeat it at any time; to revoke, delete the Secret POOL-peer-token.`,
@@ -143,7 +144,7 @@ func (p *Peering) way(ctx context.Context, pool *v1alpha1.ChatPool, read, by *Cl
 	if err != nil {
 		return err
 	}
-	secret.Data = map[string][]byte{peer.KeyKubeconfig: config}
+	secret.Data = map[string][]byte{keyKubeconfig: config}
 	return p.apply(ctx, by, secret)
 }
 
@@ -193,7 +194,7 @@ func (p *Peering) copy(ctx context.Context, pool *v1alpha1.ChatPool) error {
 		case apierrors.IsNotFound(errOurs):
 			p.sayf("later   %-28s site %s has none yet; the operators copy it when it does\n", "Secret "+name, p.Own.Site)
 		case apierrors.IsNotFound(errTheirs):
-			if err := p.apply(ctx, p.Peer, build.CopiedSecret(pool, ours)); err != nil {
+			if err := p.apply(ctx, p.Peer, copied(pool, ours)); err != nil {
 				return err
 			}
 		case maps.EqualFunc(ours.Data, theirs.Data, bytes.Equal):
