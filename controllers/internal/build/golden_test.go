@@ -9,6 +9,8 @@ import (
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/apply"
+	"chatpool.dev/controllers/internal/cnpg"
+	"chatpool.dev/controllers/internal/naming"
 	"chatpool.dev/controllers/internal/pki"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,13 +73,25 @@ func twoSites(p *v1alpha1.ChatPool) {
 	}
 }
 
-func place(self string, standby bool) *Place {
+// place is a site's database: one that is written, or else a copy that follows.
+func place(self string, written bool) *Place {
 	s := pool(twoSites).Spec.Sites
-	l := &Place{Standby: standby, Copied: standby}
+	l := &Place{Copied: !written}
 	l.Self, l.Peer = s[0], s[1]
 	if self != s[0].Name {
 		l.Self, l.Peer = l.Peer, l.Self
 	}
+	l.Replica = cnpg.Replica{Self: self, Primary: self, Source: l.Peer.Name}
+	if !written {
+		l.Replica.Primary = l.Peer.Name
+	}
+	return l
+}
+
+// isolated is home's database, made there, once it follows nobody.
+func isolated() *Place {
+	l := place("home", true)
+	l.Replica.Primary, l.Replica.Source = l.Peer.Name, naming.Nobody
 	return l
 }
 
@@ -110,8 +124,9 @@ func TestGolden(t *testing.T) {
 		"database-single": {Cluster(pool(func(p *v1alpha1.ChatPool) {
 			p.Spec.Database.Instances, p.Spec.Database.Durability = 1, v1alpha1.PreferMirror
 		}), "", nil)},
-		"sites-home":            siteObjects(t, place("home", false)),
-		"sites-backup":          siteObjects(t, place("backup", true)),
+		"sites-home":            siteObjects(t, place("home", true)),
+		"sites-backup":          siteObjects(t, place("backup", false)),
+		"sites-isolated":        {Cluster(pool(twoSites), "example.com/postgres:15", isolated())},
 		"services":              list(Services(plain)),
 		"services-rich":         list(Services(pool(rich))),
 		"networkpolicies":       list(NetworkPolicies(plain, "chatpool-system")),
