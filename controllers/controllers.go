@@ -15,7 +15,9 @@ import (
 	"chatpool.dev/controllers/internal/poolapi"
 	"chatpool.dev/controllers/internal/room"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
@@ -37,8 +39,8 @@ func Scheme() (*runtime.Scheme, error) {
 	return s, v1alpha1.AddToScheme(s)
 }
 
-// Limit fits a manager's options to the operator's rights: of children it caches those that carry its label, Secrets
-// it reads one by one, and namespaces (none: all) bound everything.
+// Limit fits a manager's options to the operator's rights: of children it caches those that carry its label, Secrets,
+// Leases and EndpointSlices it reads one by one, and namespaces (none: all) bound everything.
 func Limit(o *ctrl.Options, namespaces []string) {
 	o.Cache.ByObject = map[client.Object]cache.ByObject{}
 	ours := labels.SelectorFromSet(labels.Set{naming.LabelManagedBy: naming.FieldOwner})
@@ -51,7 +53,7 @@ func Limit(o *ctrl.Options, namespaces []string) {
 		}
 		o.Cache.DefaultNamespaces[n] = cache.Config{}
 	}
-	o.Client.Cache = &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}
+	o.Client.Cache = &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}, &coordinationv1.Lease{}, &discoveryv1.EndpointSlice{}}}
 }
 
 // Setup builds every controller. pools connects with the admin APIs; nil means over their Services.

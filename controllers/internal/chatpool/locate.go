@@ -22,7 +22,7 @@ type Peers interface {
 	Secrets(ctx context.Context, own *v1alpha1.ChatPool, pair sites.Pair) ([]*corev1.Secret, error)
 }
 
-// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=create;patch
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;create;patch
 
 // locate finds out what this site's database is, in a pool with two sites, and tells whether the round goes on; else the
 // status says why not. What the site is, is decided by package moves: here it is read, from the Cluster, and from the

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
+	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/failover"
 
-	"chatpool.dev/api/v1alpha1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -40,7 +42,10 @@ func (r *round) stands(ctx context.Context) error {
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(r.pool), now); err != nil {
 		return err
 	}
-	if now.UID != r.pool.UID || now.ResourceVersion != r.pool.ResourceVersion {
+	is, was := now.Status, r.pool.Status
+	same := now.UID == r.pool.UID && now.Generation == r.pool.Generation && maps.Equal(now.Annotations, r.pool.Annotations) &&
+		is.Role == was.Role && is.Epoch == was.Epoch && equality.Semantic.DeepEqual(is.Failover, was.Failover)
+	if !same || !now.DeletionTimestamp.IsZero() {
 		return errOvertaken
 	}
 	if age := time.Since(r.begun); age > failover.ValidFor {

@@ -36,6 +36,7 @@ func (r *round) gather(ctx context.Context) error {
 		return err
 	}
 	r.gatherPeer(ctx)
+	m.credit(o.Database, &o.Peer.Database, time.Now())
 	o.Database.Followed = r.seen.own.followedBy(r.pair.Peer.Name)
 	r.judgeLog()
 	o.Lag = m.lag(o.Database, o.Peer.Database, time.Now())

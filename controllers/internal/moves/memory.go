@@ -31,10 +31,12 @@ type memory struct {
 	databaseAt time.Time // when the own database last answered
 	beat       int64     // the heartbeat row in the own database
 	beatAt     time.Time // when it was seen to change; zero: never
+	streamedAt time.Time // when the own database was last seen streaming; zero: never
 	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
 
-	wroteAt time.Time // when the status was last written
-	refused string    // what was last told of it
+	wroteAt time.Time       // when the status was last written
+	mute    map[string]bool // servers that did not answer the last time
+	refused string          // what was last told of it
 }
 
 // remember gives the memory of a pool; another object of the same name begins anew.
@@ -85,6 +87,21 @@ func (m *memory) beaten(counter int64, now time.Time) {
 	case counter > m.base:
 		m.confirming = true
 	}
+}
+
+// creditFor is how long what a follower streamed is held to its source's credit: longer than facts are old.
+const creditFor = 10 * time.Second
+
+// credit evens out that the source's facts are older than the follower's own: whatever was streamed from the source, the
+// source has. Without it a follower that is up to date would look ahead of its source.
+func (m *memory) credit(own failover.Database, source *failover.Database, now time.Time) {
+	if own.Streaming {
+		m.streamedAt = now
+	}
+	if !source.Known || !own.Known || m.streamedAt.IsZero() || now.Sub(m.streamedAt) > creditFor || own.Newest() != source.Newest() {
+		return
+	}
+	source.Beat, source.LSN = max(source.Beat, own.Beat), max(source.LSN, own.LSN)
 }
 
 // lag bounds what would be lost: the active site beats a row every second, which changes here when it arrives.

@@ -100,8 +100,11 @@ func (r *round) askServers(ctx context.Context) {
 		all  sync.WaitGroup
 	)
 	s.said = map[string]adminapi.DatabaseState{}
+	mute := r.memory.mute
 	for name, c := range s.pods {
 		all.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, patience(mute[name]))
+			defer cancel()
 			d, err := c.Database(ctx)
 			if err != nil {
 				return // unknown, never down
@@ -115,6 +118,20 @@ func (r *round) askServers(ctx context.Context) {
 		})
 	}
 	all.Wait()
+	r.memory.mute = map[string]bool{}
+	for name := range s.pods {
+		_, answered := s.said[name]
+		r.memory.mute[name] = !answered
+	}
+}
+
+// patience is how long a server is waited for. One that was mute is not waited for long again: it may be on a node that
+// is gone, and everything would wait with it.
+func patience(mute bool) time.Duration {
+	if mute {
+		return askTime / 4
+	}
+	return askTime
 }
 
 func (r *round) readAddress(ctx context.Context) error {

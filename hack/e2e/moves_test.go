@@ -1,0 +1,39 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"chatpool.dev/chatserver/loadcheck"
+)
+
+// A planned move refuses posts for at most refusedFor, and the old site follows within followsWithin.
+const (
+	refusedFor    = 10 * time.Second
+	followsWithin = time.Minute
+)
+
+// TestPlannedMoves promises: a pool that is moved to the other site and back, three times, under load, loses nothing,
+// has nothing twice and everything in order, and refuses posts for ten seconds at most.
+func TestPlannedMoves(t *testing.T) {
+	d := makeDesk(t)
+	for i := range 3 {
+		for _, move := range []struct{ state, to string }{{"FailedOver", "backup"}, {"Normal", "home"}} {
+			t.Run(fmt.Sprintf("%d to %s", i+1, move.to), func(t *testing.T) {
+				report := d.underMoves(t, func(load *loadcheck.Run) {
+					accepts(t, load, time.Minute)
+					load.Mark("moves to %s", move.to)
+					d.flip(t, move.state)
+					t.Logf("%s serves and is followed after %v", move.to, d.awaitRoles(t, move.to, followsWithin).Round(100*time.Millisecond))
+					accepts(t, load, time.Minute)
+				})
+				if p := report.Pause(); p > refusedFor {
+					t.Errorf("posts were refused for %v, %v are promised", p, refusedFor)
+				}
+			})
+		}
+	}
+}
