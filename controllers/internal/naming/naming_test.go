@@ -23,7 +23,7 @@ func TestNamesOfTheLongestPoolAreValid(t *testing.T) {
 		"revision of the pods":   Servers(p) + "-0123456789",
 		"database write Service": Cluster(p) + "-rw",
 		"database of a site":     SiteService(p, strings.Repeat("b", 54-len(p.Name))),
-		"database metrics":       MetricsService(p),
+		"Lease of a site":        SiteLease(p),
 	} {
 		if errs := validation.IsDNS1035Label(name); len(errs) > 0 {
 			t.Errorf("%s %q: %v", what, name, errs)
