@@ -158,7 +158,7 @@ func TestTheDatabaseAsAServerSeesIt(t *testing.T) {
 		var err error
 		got, err = p.admin(a).Database(ctx)
 		p.check(err)
-		return len(got.Heartbeats) == 1 && got.Heartbeats[0].AgeSeconds != nil
+		return got.Reachable() && len(got.Heartbeats) == 1 && got.Heartbeats[0].AgeSeconds != nil
 	})
 	if h := got.Heartbeats[0]; h.Epoch != 1 || h.Site != "home" || h.Pod != "a" || *h.AgeSeconds > 5 {
 		t.Errorf("heartbeat %+v", h)
@@ -194,9 +194,13 @@ func TestAPoolWithOneSiteAsksForNothing(t *testing.T) {
 	p.wantError("deactivate", err, chat.Conflict, "")
 	_, err = api.Quiesce(p.context(), 1)
 	p.wantError("quiesce", err, chat.Conflict, "")
-	state, err := api.Database(p.context())
-	if err != nil || !state.Reachable() || state.Activation.How != adminapi.BySingleSite || len(state.Heartbeats) != 0 {
-		t.Errorf("database %+v, %v", state, err)
+	var state adminapi.DatabaseState
+	p.await("the database answers in time", func(ctx context.Context) bool {
+		state, err = api.Database(ctx)
+		return err == nil && state.Reachable()
+	})
+	if state.Activation.How != adminapi.BySingleSite || len(state.Heartbeats) != 0 {
+		t.Errorf("database %+v", state)
 	}
 	p.openDesk(a)
 	alice := p.dial("alice", a)

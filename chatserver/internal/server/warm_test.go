@@ -76,14 +76,18 @@ func TestAWarmStandbyTakesOver(t *testing.T) {
 func (p *pool) watchStandby(pods ...*pod) {
 	p.t.Helper()
 	before := p.warnings.Load()
-	beat, moves := int64(0), 0
+	beat, moves, asked, missed := int64(0), 0, 0, 0
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for begin := time.Now(); time.Since(begin) < warmTime; <-tick.C {
 		for _, one := range pods {
 			state, err := p.admin(one).Database(p.context())
 			p.check(err)
-			if !state.Reachable() || !state.Facts.InRecovery || state.Activation.Active() || state.Activation.Quiesced != 0 {
+			if asked++; !state.Reachable() { // in time, on a machine that is busy
+				missed++
+				continue
+			}
+			if !state.Facts.InRecovery || state.Activation.Active() || state.Activation.Quiesced != 0 {
 				p.t.Fatalf("the standby: %+v", state)
 			}
 			if state.Facts.Receiver == nil || state.Facts.Receiver.Status != "streaming" || len(state.Facts.Unknown) > 0 {
@@ -104,10 +108,13 @@ func (p *pool) watchStandby(pods ...*pod) {
 		if err != nil || !status.Ready || !status.DatabaseReachable {
 			p.t.Errorf("status of the standby: %+v, %v", status, err)
 		}
-		state, err := p.admin(one).Database(p.context())
+		state, err := p.admin(one).Database(p.context()) // has the heartbeats also without facts
 		if err != nil || len(state.Heartbeats) != 1 || state.Heartbeats[0].Site != "home" || state.Heartbeats[0].AgeSeconds == nil {
 			p.t.Errorf("heartbeats at the standby: %+v, %v", state.Heartbeats, err)
 		}
+	}
+	if missed > asked/10 {
+		p.t.Errorf("%d of %d answers had no facts", missed, asked)
 	}
 	if moves < 5 {
 		p.t.Errorf("home's heartbeat moved %d times at the standby in %s", moves, warmTime)

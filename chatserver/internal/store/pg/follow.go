@@ -27,7 +27,7 @@ func (w *witness) follows() bool {
 	return w.behind
 }
 
-// reads tells whether the witness has a session at present, and its server takes no writes.
+// reads tells whether the witness has found just now that the server takes no writes.
 func (w *witness) reads() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,6 +54,16 @@ func (w *witness) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.life = time.Time{}
+}
+
+// present gives the proof that there is, or else the new one.
+func (w *witness) present(p *proof) *proof {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.proof != nil {
+		return w.proof
+	}
+	return p
 }
 
 // follow is a session on a server that takes no writes: what it has replayed may be read. Nothing is committed there

@@ -137,7 +137,21 @@ func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
 // proofKey is where a connection keeps the proof that its server is the witness's.
 const proofKey = "chatpool.proof"
 
-const sameServer = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2)`
+const (
+	// sameServer: the witness's session lives there. sameFollower: it is the server that the witness has found.
+	sameServer   = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2)`
+	sameFollower = `SELECT pg_postmaster_start_time() = $1`
+)
+
+// holdsOn tells whether a connection leads to the server that is proven.
+func (p *proof) holdsOn(ctx context.Context, conn *pgx.Conn) (same bool, err error) {
+	if p.follows {
+		err = conn.QueryRow(ctx, sameFollower, p.life).Scan(&same)
+	} else {
+		err = conn.QueryRow(ctx, sameServer, p.pid, p.started).Scan(&same)
+	}
+	return same, err
+}
 
 // read runs a query whose result is known to be on the mirror, or fails.
 func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
@@ -147,8 +161,8 @@ func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) err
 	}
 	return s.query(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		if data := conn.PgConn().CustomData(); data[proofKey] != p {
-			same := false
-			if err := conn.QueryRow(ctx, sameServer, p.pid, p.started).Scan(&same); err != nil {
+			same, err := p.holdsOn(ctx, conn)
+			if err != nil {
 				return err
 			}
 			if !same {

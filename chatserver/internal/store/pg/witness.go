@@ -41,7 +41,8 @@ const sign = `INSERT INTO witness (pod, at) VALUES ($1, now()) ON CONFLICT (pod)
 type proof struct {
 	pid     uint32
 	started time.Time
-	follows bool // the server takes no writes: what it shows came from another one
+	life    time.Time // when the server started
+	follows bool      // the server takes no writes: what it shows came from another one; then the proof outlives the session
 }
 
 func newWitness() *witness { return &witness{changed: make(chan struct{}), poke: func() {}} }
@@ -53,11 +54,11 @@ func (w *witness) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		start := time.Now()
 		err := w.session(ctx)
-		w.set(nil, 0)
 		if errors.Is(err, errLookAgain) {
 			pause, tries = shortest, 0
-			continue
+			continue // the proof is good as long as the server turns out to be the same
 		}
+		w.set(nil, 0)
 		w.lost()
 		w.forget()
 		if ctx.Err() != nil {
@@ -105,18 +106,18 @@ func (w *witness) session(ctx context.Context) error {
 		conn.Close(closing)
 	}()
 	p := &proof{}
-	var life time.Time
 	err = conn.QueryRow(opening, `SELECT pid, backend_start, pg_is_in_recovery(), pg_postmaster_start_time() FROM pg_stat_activity WHERE pid = pg_backend_pid()`).
-		Scan(&p.pid, &p.started, &p.follows, &life)
+		Scan(&p.pid, &p.started, &p.follows, &p.life)
 	if err != nil {
 		return fmt.Errorf("who am I: %w", err)
 	}
-	news := w.turn(p.follows, life)
+	news := w.turn(p.follows, p.life)
 	if news {
+		w.set(nil, 0)
 		w.lost()
 	}
 	if p.follows {
-		return w.follow(ctx, conn, p, news)
+		return w.follow(ctx, conn, w.present(p), news)
 	}
 	if _, err = conn.Exec(opening, "LISTEN "+channel); err != nil {
 		return fmt.Errorf("listen: %w", err)
