@@ -18,6 +18,7 @@ import (
 	"chatpool.dev/controllers/internal/apply"
 	"chatpool.dev/controllers/internal/condition"
 	"chatpool.dev/controllers/internal/convert"
+	"chatpool.dev/controllers/internal/failover"
 	"chatpool.dev/controllers/internal/naming"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,6 +42,8 @@ type Config struct {
 	PostgresImage string
 	// Namespace is the operator's own, the only one from which the admin API is reached.
 	Namespace string
+	// Limits are the durations of moves; without any, failover.DefaultLimits.
+	Limits failover.Limits
 	// Killed, for tests, is called before and after each action of a move.
 	Killed func(point string)
 }

@@ -63,7 +63,8 @@ type Controller struct {
 	// Limits are failover.DefaultLimits() unless a test wants others.
 	Limits failover.Limits
 	Log    *slog.Logger
-	// Killed is called before and after each action with its name; tests end the program there.
+	// Killed is called before and after each action, and each write of the status, with its name; tests end the program
+	// there.
 	Killed func(point string)
 
 	lock   sync.Mutex

@@ -25,10 +25,12 @@ func (r *round) publish(ctx context.Context) error {
 	r.fill()
 	if r.isNews(before.Status, r.pool.Status) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		r.point("publish")
+		action := string(r.decision.Action.Kind)
+		r.point("before publish " + action)
 		if err := r.Client.Status().Patch(ctx, r.pool, patch); err != nil {
 			return err
 		}
+		r.point("after publish " + action)
 		r.memory.wroteAt = time.Now()
 		r.tell(before)
 		r.wake(r.pool)
