@@ -22,10 +22,11 @@ type sipe struct {
 	lines chan string
 }
 
-func (p *pool) startSIPE(one *pod, user string) *sipe {
+func (p *pool) startSIPE(one *pod, user string, env ...string) *sipe {
 	p.t.Helper()
 	cmd := exec.Command("../../../hack/interop/sipe/sipe-chat.sh")
 	cmd.Env = append(os.Environ(), "SERVER="+one.SIP, fmt.Sprintf("LOGIN=%s@%s,%[1]s", user, domain), "PASSWORD="+password)
+	cmd.Env = append(cmd.Env, env...)
 	in, err := cmd.StdinPipe()
 	p.check(err)
 	out, err := cmd.StdoutPipe()
