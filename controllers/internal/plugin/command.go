@@ -154,7 +154,7 @@ func (f *flags) look(ctx context.Context, pool string, pulse time.Duration) (Vie
 	if err != nil {
 		return View{}, err
 	}
-	return look(ctx, clusters, client.ObjectKey{Namespace: f.namespace, Name: pool}, pulse)
+	return Look(ctx, clusters, client.ObjectKey{Namespace: f.namespace, Name: pool}, pulse)
 }
 
 // kubeconfig is a kubeconfig with a token.

@@ -227,9 +227,9 @@ func isReady(v View, s Seen, to failover.Side) Gate {
 func votes(s Seen) Gate {
 	c := meta.FindStatusCondition(s.Pool.Status.Conditions, v1alpha1.ConditionSplitBrainGuard)
 	if c == nil {
-		return gate("the witness, if any, answers", true, "", "")
+		return gate("no witness is silent", true, "", "")
 	}
-	return gate("the witness, if any, answers", c.Status != metav1.ConditionUnknown, c.Reason, "see that it runs, or take it out of the manifests")
+	return gate("no witness is silent", c.Status != metav1.ConditionUnknown, c.Message, "see that it runs, or take it out of the manifests")
 }
 
 // takesPosts: a site of which no server is in service takes no posts, which may be what is wanted.

@@ -43,10 +43,10 @@ func peerCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "peer POOL", Short: "Let the operators of two sites read each other's ChatPool",
 		Long: `Makes in each cluster a ServiceAccount that may read this ChatPool, the Lease beside it and the Secrets
-that both sites share, nothing else, and puts a kubeconfig for it into a Secret of the other cluster. Copies the
-shared Secrets that exist in this cluster to the other one where they are missing; the operators
-keep them equal from then on. The namespace must exist in both clusters; the pool may be made before
-or after. Repeat it at any time; to revoke, delete the Secret POOL-peer-token.`,
+that both sites share, nothing else, and puts a kubeconfig for it into a Secret of the other cluster.
+Copies the shared Secrets that exist in this cluster to the other one where they are missing; the
+operators keep them equal from then on. The namespace must exist in both clusters; the pool may be made
+before or after. Repeat it at any time; to revoke, delete the Secret POOL-peer-token.`,
 		Example: "  kubectl chatpool peer -n chat --context home --peer-context backup --site home --peer-site backup trading",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {

@@ -14,8 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// followEvery is how often a move is looked at.
-const followEvery = time.Second
+// followEvery is how often a move is looked at, followPatience how long a site may take to answer then: one that does
+// not must not hide what the other does.
+const (
+	followEvery    = 250 * time.Millisecond
+	followPatience = 2 * time.Second
+)
 
 // Progress follows a move to its end.
 type Progress struct {
@@ -47,7 +51,7 @@ func (p *Progress) Follow(ctx context.Context, v View) error {
 			return p.overdue(v)
 		case <-tick.C:
 		}
-		next, err := p.Look(limited)
+		next, err := p.look(limited)
 		if err != nil {
 			p.tell("", "no site answers: "+err.Error())
 			continue
@@ -68,6 +72,12 @@ func (p *Progress) Follow(ctx context.Context, v View) error {
 	}
 }
 
+func (p *Progress) look(ctx context.Context) (View, error) {
+	ctx, cancel := context.WithTimeout(ctx, followPatience)
+	defer cancel()
+	return p.Look(ctx)
+}
+
 // tell prints what is new.
 func (p *Progress) tell(site, text string) {
 	if text == "" || p.told[site] == text {
@@ -78,7 +88,7 @@ func (p *Progress) tell(site, text string) {
 }
 
 func (p *Progress) say(site, text string) {
-	fmt.Fprintf(p.Out, "%5.0f s  %-12s %s\n", time.Since(p.begun).Seconds(), site, text) //nolint:errcheck // a terminal
+	fmt.Fprintf(p.Out, "%6.1f s  %-12s %s\n", time.Since(p.begun).Seconds(), site, text) //nolint:errcheck // a terminal
 }
 
 // line is what a site is doing. What it waits for is left out: it may change with every look.

@@ -3,6 +3,7 @@ package plugin
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -23,26 +24,41 @@ type row struct {
 
 var rows = []row{
 	{"Reachable", reachable, nil},
-	{"Operator", func(s Seen) string { return orWord(string(s.Pulse), "not known") }, nil},
-	{"For the other", func(Seen) string { return "" }, func(p v1alpha1.PeerStatus) string { return p.State + since(p.Since) }},
-	{"State wanted", func(s Seen) string { return string(s.Pool.Spec.PoolState) }, nil},
 	{"State", func(s Seen) string { return s.Pool.Status.State }, nil},
-	{"Role", func(s Seen) string { return s.Pool.Status.Role }, func(p v1alpha1.PeerStatus) string { return p.Role }},
-	{"Epoch", func(s Seen) string { return number(s.Pool.Status.Epoch) }, nil},
-	{"Active site", func(s Seen) string { return s.Pool.Status.ActiveSite }, nil},
+	{"Ready", func(s Seen) string { return condition(s.Pool, v1alpha1.ConditionReady) }, nil},
 	{"Servers", func(s Seen) string { return s.Pool.Status.Servers.Summary }, nil},
 	{"In service", inService, nil},
 	{"Database", database, nil},
-	{"Replication", func(s Seen) string { return replication(s.Pool.Status.Replication) }, nil},
-	{"Lag", func(s Seen) string { return lag(s.Pool.Status.Replication) }, nil},
-	{"DR", func(s Seen) string { return s.Pool.Status.DR }, nil},
-	{"Guard", func(s Seen) string { return reason(s.Pool, v1alpha1.ConditionSplitBrainGuard) }, nil},
-	{"Ready", func(s Seen) string { return condition(s.Pool, v1alpha1.ConditionReady) }, nil},
-	{"Step", step, nil},
 }
 
-// show prints the sites side by side, then what each is in the middle of, then what is not as it should be.
-func show(out io.Writer, v View) error {
+// rowsOfTwo are for a pool with two sites, above and below the others.
+var rowsOfTwo = [2][]row{
+	{
+		{"Operator", func(s Seen) string { return orWord(string(s.Pulse), "not known") }, nil},
+		{"Seen by other", func(Seen) string { return "" }, func(p v1alpha1.PeerStatus) string { return p.State + since(p.Since) }},
+		{"State wanted", func(s Seen) string { return string(s.Pool.Spec.PoolState) }, nil},
+		{"Role", func(s Seen) string { return s.Pool.Status.Role }, func(p v1alpha1.PeerStatus) string { return p.Role }},
+		{"Epoch", func(s Seen) string { return number(s.Pool.Status.Epoch) }, nil},
+		{"Active site", func(s Seen) string { return s.Pool.Status.ActiveSite }, nil},
+	},
+	{
+		{"Replication", func(s Seen) string { return replication(s.Pool.Status.Replication) }, nil},
+		{"Lag", func(s Seen) string { return lag(s.Pool.Status.Replication) }, nil},
+		{"DR", func(s Seen) string { return s.Pool.Status.DR }, nil},
+		{"Guard", func(s Seen) string { return reason(s.Pool, v1alpha1.ConditionSplitBrainGuard) }, nil},
+		{"Step", step, nil},
+	},
+}
+
+func (v View) rows() []row {
+	if v.Single {
+		return rows
+	}
+	return slices.Concat(rows[:1], rowsOfTwo[0], rows[1:], rowsOfTwo[1])
+}
+
+// Show prints the sites side by side, then what each is in the middle of, then what is not as it should be.
+func Show(out io.Writer, v View) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	line := "POOL " + v.Pool
@@ -50,10 +66,7 @@ func show(out io.Writer, v View) error {
 		line += "\t" + header(v, s)
 	}
 	fmt.Fprintln(w, line)
-	for _, r := range rows {
-		if v.Single && r.other != nil && r.title != "Role" {
-			continue
-		}
+	for _, r := range v.rows() {
 		line := r.title
 		for _, s := range v.sites() {
 			line += "\t" + r.value(s, v.Of(s.Side.Other()))
@@ -146,7 +159,7 @@ func replication(r *v1alpha1.ReplicationStatus) string {
 	case r == nil:
 		return ""
 	case r.State != v1alpha1.ReplicationStreaming && r.LastSeen != nil:
-		return r.State + ", last" + since(r.LastSeen)
+		return r.State + "," + strings.Replace(since(r.LastSeen), "since", "last", 1)
 	}
 	return r.State
 }
@@ -170,9 +183,11 @@ func step(s Seen) string {
 	return t.Kind + ", " + t.Step
 }
 
-// silence says why a site is not shown.
+// silence says why a site is not shown, or what it shows may be old.
 func silence(v View, s Seen) string {
 	switch {
+	case s.Answers() && s.Pulse == Still:
+		return fmt.Sprintf("\n%s: its operator does not renew its counter, so what is shown may be old\n  %-10s %s-n chatpool-system get pods\n", s.Name, "helps", s.kubectl())
 	case s.Answers():
 		return ""
 	case s.Cluster == nil:

@@ -36,8 +36,8 @@ With one cluster given, that one alone is changed. The patch that belongs in Git
 --dry-run it is not applied.`,
 		Example: `  kubectl chatpool active-servers -n chat --context home --peer-context backup trading
   kubectl chatpool active-servers -n chat --context home --peer-context backup trading --set home/0,backup/0
-  kubectl chatpool active-servers -n chat --context home --peer-context backup trading --none    # maintenance
-  kubectl chatpool active-servers -n chat --context backup trading --all                         # home is lost`,
+  kubectl chatpool active-servers -n chat --context home --peer-context backup trading --none   # maintenance
+  kubectl chatpool active-servers -n chat --context backup trading --all   # home is lost`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s.Out = c.OutOrStdout()

@@ -38,7 +38,7 @@ cluster is given. Times are by the clock of the operator that wrote them. Change
 			if err != nil {
 				return err
 			}
-			return show(c.OutOrStdout(), v)
+			return Show(c.OutOrStdout(), v)
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "look again every 2 s until interrupted")
@@ -60,7 +60,7 @@ func keepShowing(ctx context.Context, out io.Writer, f *flags, pool string) erro
 			return nil // interrupted, as it is meant to be
 		}
 		if err == nil {
-			err = show(&screen, v)
+			err = Show(&screen, v)
 		}
 		if err != nil {
 			fmt.Fprintln(&screen, err)

@@ -63,11 +63,7 @@ func isWrong(p *v1alpha1.ChatPool, c metav1.Condition) bool {
 
 // help is the command that shows more of a condition's cause, or ends it.
 func help(v View, s Seen, c metav1.Condition) string {
-	kubectl := "kubectl "
-	if s.Cluster != nil && s.Cluster.Context != "" {
-		kubectl += "--context " + s.Cluster.Context + " "
-	}
-	kubectl += "-n " + v.Namespace + " "
+	kubectl := s.kubectl() + "-n " + v.Namespace + " "
 	switch c.Type {
 	case v1alpha1.ConditionDatabaseReady, v1alpha1.ConditionMirrorInSync:
 		return kubectl + "describe clusters.postgresql.cnpg.io " + naming.Cluster(s.Pool)
@@ -76,6 +72,9 @@ func help(v View, s Seen, c metav1.Condition) string {
 	case v1alpha1.ConditionPeerReachable:
 		return v.command("peer", "") + ", if it never answered; else see whether the operator in " + v.Of(s.Side.Other()).Name + " runs"
 	case v1alpha1.ConditionPoolStateAgrees:
+		if c.Status == metav1.ConditionUnknown {
+			return ""
+		}
 		return v.command("failover", "") + " to have it in " + v.Backup.Name + ", or " + v.command("failback", "") + " to have it in " + v.Home.Name
 	case v1alpha1.ConditionFailoverReady, v1alpha1.ConditionFailbackReady:
 		return readinessHelp(v, s, c, kubectl)
@@ -94,6 +93,14 @@ func readinessHelp(v View, s Seen, c metav1.Condition, kubectl string) string {
 		return "look at " + v.Of(s.Side.Other()).Name
 	}
 	return kubectl + "describe clusters.postgresql.cnpg.io " + naming.Cluster(s.Pool)
+}
+
+// kubectl is how kubectl is called for a site.
+func (s Seen) kubectl() string {
+	if s.Cluster != nil && s.Cluster.Context != "" {
+		return "kubectl --context " + s.Cluster.Context + " "
+	}
+	return "kubectl "
 }
 
 // command is a command of this program as it is typed.

@@ -77,8 +77,8 @@ func (v View) sites() []Seen {
 // object is how a ChatPool is called in messages.
 func (v View) object() string { return "ChatPool " + v.Namespace + "/" + v.Pool }
 
-// look asks clusters about a pool, all at the same time; for a pulse of 0 it does not wait for the operators' beats.
-func look(ctx context.Context, clusters []*Cluster, key client.ObjectKey, pulse time.Duration) (View, error) {
+// Look asks clusters about a pool, all at the same time; for a pulse of 0 it does not wait for the operators' beats.
+func Look(ctx context.Context, clusters []*Cluster, key client.ObjectKey, pulse time.Duration) (View, error) {
 	seen := make([]Seen, len(clusters))
 	var wg sync.WaitGroup
 	for i, c := range clusters {
