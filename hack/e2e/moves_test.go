@@ -30,7 +30,7 @@ func TestPlannedMoves(t *testing.T) {
 					t.Logf("%s serves and is followed after %v", move.to, d.awaitRoles(t, move.to, followsWithin).Round(100*time.Millisecond))
 					accepts(t, load, time.Minute)
 				})
-				if p := report.Pause(); p > refusedFor {
+				if p := report.LongestPause.For; p > refusedFor {
 					t.Errorf("posts were refused for %v, %v are promised", p, refusedFor)
 				}
 			})

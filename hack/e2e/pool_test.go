@@ -39,6 +39,13 @@ func makePool(t *testing.T, instances int) *pool {
 	apply(t, p.manifest())
 	p.awaitReady(t, 5*time.Minute)
 	t.Logf("a pool with %d database instances is Ready after %v", instances, time.Since(start).Round(time.Second))
+	p.keepCA(t)
+	return p
+}
+
+// keepCA keeps the certificate by which clients trust the pool.
+func (p *pool) keepCA(t *testing.T) {
+	t.Helper()
 	pem, err := base64.StdEncoding.DecodeString(p.get(t, "secret", poolName+"-ca", `{.data.ca\.crt}`))
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +53,6 @@ func makePool(t *testing.T, instances int) *pool {
 	if err := os.WriteFile(p.ca, pem, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // remove takes the pool away, to leave the machine to the next test.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatpool.dev/chatserver/loadcheck"
 )
 
 // desk is a pool in both sites: in a namespace of its own, with the users and rooms of every pool of these tests.
@@ -59,7 +61,7 @@ func makeDesk(t *testing.T) *desk {
 	}
 	d.plugin(t, "peer", poolName)
 	d.awaitRoles(t, "home", 6*time.Minute)
-	d.keepCA(t, "home")
+	d.keepCA(t)
 	return d
 }
 
