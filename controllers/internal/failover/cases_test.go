@@ -84,7 +84,7 @@ func atActive(self Side) Observation {
 	o.Status = Status{Role: Active, Epoch: e, Data: DataPresent, Held: e}
 	o.Database, o.Servers, o.Address = openDatabase(self), Servers{Known: true, Epoch: e}, true
 	o.Peer.Status = Status{Role: Standby, Epoch: e, Data: DataPresent, Held: e, Shut: true}
-	o.Peer.Database, o.Peer.Servers = follower(self), Servers{Known: true}
+	o.Peer.Database = follower(self)
 	return o
 }
 
@@ -96,7 +96,7 @@ func atStandby(self Side) Observation {
 	o.Database, o.Servers = follower(active), Servers{Known: true}
 	o.Lag = Lag{Known: true, Time: 1200 * time.Millisecond, Bytes: 13_700}
 	o.Peer.Status = Status{Role: Active, Epoch: e, Data: DataPresent, Held: e}
-	o.Peer.Database, o.Peer.Servers = openDatabase(active), Servers{Known: true, Epoch: e}
+	o.Peer.Database = openDatabase(active)
 	return o
 }
 
@@ -114,7 +114,7 @@ func (o *Observation) flipBoth() { o.flipOwn(); o.flipPeer() }
 
 // peerGone: its cluster is dead; what was read last stays known.
 func (o *Observation) peerGone(d time.Duration) {
-	o.Peer.Live, o.Peer.SilentFor, o.Peer.Database, o.Peer.Servers = false, d, Database{}, Servers{}
+	o.Peer.Live, o.Peer.SilentFor, o.Peer.Database = false, d, Database{}
 }
 
 // databaseDead: GET /v1/database says nothing of the database.

@@ -4,8 +4,15 @@ package failover
 // This comes before everything else, and asks nobody.
 func shutOvertaken(v *view) bool {
 	n := v.Servers.Epoch
-	if !v.Servers.Known || n == 0 {
+	switch {
+	case !v.Servers.Known:
 		return false
+	case n == 0:
+		// One that does not answer may still be activated: the database takes its posts no more.
+		if !v.Servers.Unseen || !v.Database.in(Open) || v.held == 0 {
+			return false
+		}
+		n = v.held
 	}
 	if n >= v.known && !v.gaveAway() && !v.released() {
 		return false
@@ -65,6 +72,9 @@ func releasedItself(v *view) bool {
 	}
 	if v.tryForce() {
 		return true
+	}
+	if v.keptDown() {
+		return v.isolate(Assisted)
 	}
 	v.step(Assisted, Releasing)
 	v.takerMissing()

@@ -13,9 +13,8 @@ func TestHigherEpochAlwaysWins(t *testing.T) {
 		"from the peer's database": func(o *Observation) {
 			o.Peer.Database.Epochs = append(o.Peer.Database.Epochs, Epoch{Number: o.given()})
 		},
-		"from the peer's servers": func(o *Observation) { o.Peer.Servers.Epoch = o.given() },
-		"from the witness":        func(o *Observation) { o.Witness.Epoch = o.given() },
-		"from before a restart":   func(o *Observation) { o.Status.Epoch = o.given() },
+		"from the witness":      func(o *Observation) { o.Witness.Epoch = o.given() },
+		"from before a restart": func(o *Observation) { o.Status.Epoch = o.given() },
 	}
 	for sentence, change := range heard {
 		for _, s := range []Side{Home, Backup} {
@@ -56,29 +55,7 @@ func TestServing(t *testing.T) {
 		"servers that do not answer change nothing":             {func(o *Observation) { o.Servers = Servers{} }, want{"Serve", Nothing, Active, "do not answer"}},
 		"a free lease is taken":                                 {votes(WitnessFree), want{"Serve", AcquireWitness, Active, ""}},
 		"no vote at all is said":                                {func(o *Observation) { votes(WitnessDenied)(o); o.peerGone(time.Minute) }, want{"Serve", Nothing, Active, "votes for this site"}},
-		"the peer's servers of a lower epoch are shut from here": {func(o *Observation) {
-			o.Status.Epoch += 2
-			o.Database.Epochs = append(o.Database.Epochs, Epoch{Number: o.Status.Epoch})
-			o.Servers.Epoch = o.Status.Epoch
-			o.Peer.Servers.Epoch = o.Status.Epoch - 1
-		},
-			want{"Serve", ShutPeer, Active, ""}},
-		"even while its own servers do not answer": {func(o *Observation) {
-			o.Status.Epoch += 2
-			o.Database.Epochs = append(o.Database.Epochs, Epoch{Number: o.Status.Epoch})
-			o.Servers = Servers{}
-			o.Peer.Servers.Epoch = o.Status.Epoch - 1
-		},
-			want{"Serve", ShutPeer, Active, ""}},
-		"but not by a site that is not Active": {func(o *Observation) {
-			o.Status.Role = Probation
-			o.Status.Epoch += 2
-			o.Database.Epochs = append(o.Database.Epochs, Epoch{Number: o.Status.Epoch})
-			o.Servers = Servers{}
-			o.Peer.Servers.Epoch = o.Status.Epoch - 1
-		},
-			want{"Serve", Nothing, Probation, ""}},
-		"no server in spec.servers.active is maintenance": {func(o *Observation) { o.Spec.Maintenance = true }, want{"Serve", Quiesce, Active, ""}},
+		"no server in spec.servers.active is maintenance":       {func(o *Observation) { o.Spec.Maintenance = true }, want{"Serve", Quiesce, Active, ""}},
 		"that goes on":            {func(o *Observation) { o.Spec.Maintenance, o.Servers.Quiesced = true, true }, want{"Serve", Nothing, Active, ""}},
 		"until it ends":           {func(o *Observation) { o.Servers.Quiesced = true }, want{"Serve", Resume, Active, ""}},
 		"but not without a vote":  {func(o *Observation) { votes(WitnessDenied)(o); o.peerGone(time.Minute); o.Servers.Quiesced = true }, want{"Serve", Nothing, Active, "votes for this site"}},

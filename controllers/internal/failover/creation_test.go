@@ -10,7 +10,7 @@ func atNothing(self Side) Observation {
 	o := observe(self, Home)
 	empty := Database{Known: true, Data: DataEmpty}
 	o.Database, o.Peer.Database = empty, empty
-	o.Servers, o.Peer.Servers = Servers{Known: true}, Servers{Known: true}
+	o.Servers = Servers{Known: true}
 	o.Status = Status{Role: Probation, Data: DataEmpty, Shut: true}
 	o.Peer.Status = o.Status
 	return o

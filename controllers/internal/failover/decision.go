@@ -35,7 +35,7 @@ const Forever time.Duration = math.MaxInt64
 // Action is one thing to do. It can be repeated, and done in part: the next observation shows what is left.
 type Action struct {
 	Kind  ActionKind
-	Epoch int64  // RecordEpoch, Activate, Quiesce, ShutPeer, AcquireWitness
+	Epoch int64  // RecordEpoch, Activate, Quiesce, Resume, AcquireWitness
 	Token string // Promote: wait until everything that it stands for is replayed; empty: open with what is there
 	// Timeline is for RecordEpoch: the timeline that the epoch forks from; its end is in the timeline history. Zero: it
 	// has none in common with the other site.
@@ -74,7 +74,6 @@ const (
 	Quiesce     ActionKind = "Quiesce"     // servers stay activated and take no posts
 	Resume      ActionKind = "Resume"      // servers that are still activated for the epoch take posts again
 	Shut        ActionKind = "Shut"        // servers lose their activation
-	ShutPeer    ActionKind = "ShutPeer"    // tell the peer's servers directly: lose what is below the epoch
 
 	Salvage         ActionKind = "Salvage"         // pull the peer's tail into the own database
 	PublishAddress  ActionKind = "PublishAddress"  // the pool's address points here

@@ -208,7 +208,7 @@ func TestEpochIsRecordedWithItsFork(t *testing.T) {
 // A site that would have to abandon something is told so only if the other one cannot serve, and it has something itself.
 func TestAdviceToTheOvertaken(t *testing.T) {
 	idle := func(o *Observation, held int64) {
-		o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Status.Held = Fenced, 0, held
+		o.Peer.Status.Role, o.Peer.Status.Held = Fenced, held
 	}
 	for sentence, c := range map[string]struct {
 		base   func(Side) Observation

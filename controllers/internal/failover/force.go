@@ -71,7 +71,7 @@ func (v *view) forceMissing(m int64) string {
 func (v *view) newPoolMissing() string {
 	p := v.Peer
 	switch {
-	case v.hasData() && v.held > 0:
+	case v.hasData() && v.held > 0 && !v.newPoolBegun():
 		return "there is data here: --new-pool is for a site without"
 	case p.Live && !v.silent() && (p.Status.Data == DataUnknown || p.Status.Data == DataPresent && p.Status.Held > 0):
 		return v.peerName() + " has data, or does not see whether it has"
@@ -84,6 +84,11 @@ func (v *view) newPoolMissing() string {
 	return ""
 }
 
+// newPoolBegun tells whether the data here is what this site's claim to a new pool has made: a schema begins with epoch 1.
+func (v *view) newPoolBegun() bool {
+	return v.s.Claim.Epoch > v.known && v.s.Claim.Timeline == 0 && v.held == 1 && v.Database.Timeline == 1
+}
+
 // witnessMoves: the spec wants the pool here, the other site is silent, and the witness's lease is to be had: then no
 // person is needed (section 3).
 func (v *view) witnessMoves() bool {
@@ -94,7 +99,7 @@ func (v *view) witnessMoves() bool {
 // peerIdle tells whether the peer answers but serves nothing and claims nothing, so that a person may decide here.
 func (v *view) peerIdle() bool {
 	p := v.Peer
-	return p.Live && p.Status.Role != Active && p.Status.Claim.Epoch == 0 && p.Servers.Epoch == 0
+	return p.Live && p.Status.Role != Active && p.Status.Claim.Epoch == 0
 }
 
 // leftBehind is the epoch whose posts, or whose last posts, this site lacks; 0 when it has followed up to the end.

@@ -35,10 +35,6 @@ func TestForcedMove(t *testing.T) {
 		}, want{"Return", Nothing, Fenced, "kubectl chatpool activate"}},
 		"a standby that came back to following is stopped again": {func(o *Observation) { claimed(o); o.Database = follower(o.Self.Other()) },
 			want{"GoOnTaking", Isolate, Standby, ""}},
-		"the other site's chat servers are shut directly, if they can be reached": {func(o *Observation) {
-			claimed(o)
-			o.Peer.Servers = Servers{Known: true, Epoch: o.Status.Epoch}
-		}, want{"GoOnTaking", ShutPeer, Standby, ""}},
 		"the epoch is recorded":                              {func(o *Observation) { claimed(o); promoted(o) }, want{"RecordPromoted", RecordEpoch, "", ""}},
 		"even if the word was taken back":                    {func(o *Observation) { claimed(o); promoted(o); o.Spec.Confirm.Epoch = 0 }, want{"RecordPromoted", RecordEpoch, "", ""}},
 		"a database that opened under no claim gets none":    {func(o *Observation) { confirmed(o); promoted(o); o.Database.LSN++ }, want{"Force", ClaimEpoch, Fenced, ""}},
@@ -72,17 +68,16 @@ func TestForcedMove(t *testing.T) {
 		"a person's activate needs no spec": {func(o *Observation) { silent(o); o.flipOwn(); o.Prompts.Activate.Epoch = o.next() }, want{"Force", Isolate, Standby, ""}},
 		"nor silence, if the other site serves nothing": {func(o *Observation) {
 			o.Prompts.Activate.Epoch = o.next()
-			o.Peer.Status.Role, o.Peer.Servers.Epoch = Probation, 0
+			o.Peer.Status.Role = Probation
 		}, want{"Force", Isolate, Standby, ""}},
-		"but it does if the other site is active": {func(o *Observation) { o.Prompts.Activate.Epoch = o.next(); o.Peer.Servers.Epoch = 0 }, want{"Follow", Nothing, Standby, ""}},
-		"or its servers are":                      {func(o *Observation) { o.Prompts.Activate.Epoch = o.next(); o.Peer.Status.Role = Probation }, want{"Follow", Nothing, Standby, "asked, not forced"}},
+		"but it does if the other site is active": {func(o *Observation) { o.Prompts.Activate.Epoch = o.next() }, want{"Follow", Nothing, Standby, ""}},
 		"or it claims": {func(o *Observation) {
 			o.Prompts.Activate.Epoch = o.next()
-			o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Status.Claim.Epoch = Probation, 0, o.Status.Epoch
+			o.Peer.Status.Role, o.Peer.Status.Claim.Epoch = Probation, o.Status.Epoch
 		}, want{"Follow", Nothing, Standby, "asked, not forced"}},
 		"or was not read": {func(o *Observation) {
 			o.Prompts.Activate.Epoch = o.next()
-			o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Live = Probation, 0, false
+			o.Peer.Status.Role, o.Peer.Live = Probation, false
 		}, want{"Follow", Nothing, Standby, "asked, not forced"}},
 		"the witness grants in place of a person":         {witness(WitnessFree), want{"Force", Isolate, Standby, ""}},
 		"a witness that denies is a refusal":              {func(o *Observation) { witness(WitnessDenied)(o); o.Spec.Confirm.Epoch = o.next() }, want{"Follow", Nothing, Standby, "the witness does not grant it"}},

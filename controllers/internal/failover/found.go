@@ -64,6 +64,9 @@ func lostItsEpoch(v *view) bool {
 	if v.Database.in(Open) {
 		return v.isolate(Return)
 	}
+	if v.keptDown() {
+		return v.isolate(Return)
+	}
 	if !v.Database.Known {
 		return v.wait("the database does not answer")
 	}

@@ -9,6 +9,7 @@ import (
 // PostgreSQL itself judges (timeline, length), which are not.
 type database struct {
 	data     Data
+	object   bool // the Cluster is there, whatever became of its volumes
 	mode     Mode
 	before   Mode // what a stopped database was
 	fenced   bool
@@ -21,7 +22,6 @@ type database struct {
 	applied  bool
 	stream   bool
 	refused  bool // the source refuses this follower
-	rewind   RewindFate
 	old      bool // restored from an older copy: see restoreVolume
 }
 
@@ -34,6 +34,7 @@ const (
 	epochRow
 	salvageMark
 	strayMark
+	gate // the highest epoch that is closed
 )
 
 type entry struct {
@@ -72,9 +73,19 @@ func (d *database) holds(id int) bool {
 	return slices.ContainsFunc(d.log, func(e entry) bool { return e.kind == post && e.id == id })
 }
 
+// closed is the highest epoch that was quiesced, and not opened again.
+func (d *database) closed() int64 {
+	for i := len(d.log) - 1; i >= 0; i-- {
+		if d.log[i].kind == gate {
+			return d.log[i].row.Number
+		}
+	}
+	return 0
+}
+
 // facts is what GET /v1/database and the site's own objects say.
 func (d *database) facts() Database {
-	f := Database{Known: true, Fenced: d.fenced, Data: d.data, Rewind: d.rewind}
+	f := Database{Known: true, Fenced: d.fenced, Data: d.data, Rewind: RewindFailed}
 	if d.data != DataPresent {
 		return f
 	}
@@ -116,8 +127,9 @@ func (w *world) promote(s *site) {
 
 func (w *world) initialise(s *site) {
 	w.serial++
-	s.db = database{data: DataPresent, timeline: 1, system: w.serial}
+	s.db = database{data: DataPresent, object: true, timeline: 1, system: w.serial}
 	w.open(s)
+	w.write(s, entry{kind: epochRow, row: Epoch{Number: 1}}) // the schema begins with it
 }
 
 // demote makes a standby of an open database; the token stands for its end.
@@ -178,7 +190,7 @@ func (w *world) replicate(s *site, n int) {
 	d := &s.db
 	linked := s.up() && src.up() && !w.dbCut && src.db.data == DataPresent && src.db.mode != Stopped
 	if d.data == DataPartial && linked && src.db.mode == Open {
-		*d = database{data: DataPresent, mode: Following, system: src.db.system, log: slices.Clone(src.db.log), timeline: src.db.timeline,
+		*d = database{data: DataPresent, object: true, mode: Following, system: src.db.system, log: slices.Clone(src.db.log), timeline: src.db.timeline,
 			history: slices.Clone(src.db.history), applied: true}
 		w.tell("%s: its copy is complete", s.side)
 	}
@@ -241,27 +253,6 @@ func historyAt(src *database, timeline int64) []ended {
 	return slices.Clone(src.history)
 }
 
-// rewindTo is pg_rewind: it goes back to where the histories part, by numbers, and trusts what lies before.
-func (w *world) rewindTo(s *site) {
-	src, d := &w.other(s).db, &s.db
-	if w.rewindFails {
-		d.rewind = RewindFailed
-		return
-	}
-	fork := d.lsn()
-	for _, h := range src.history {
-		if h.timeline == d.timeline {
-			fork = min(fork, h.at)
-		}
-	}
-	w.mustBeSaved(s, "rewinds")
-	if fork > src.lsn() || !slices.Equal(d.log[:fork], src.log[:fork]) {
-		w.violate("%s is rewound onto contents that differ", s.side)
-		return
-	}
-	d.log, d.mode, d.history = slices.Clone(d.log[:fork]), Following, historyAt(src, d.timeline)
-}
-
 // mustBeSaved: nothing is discarded that the other site lacks, unless a person has said so.
 func (w *world) mustBeSaved(s *site, does string) {
 	for _, e := range s.db.log {
@@ -280,7 +271,7 @@ func (w *world) discard(s *site) {
 	if s.db.data == DataPresent {
 		w.mustBeSaved(s, "clones")
 	}
-	s.db = database{data: DataPartial}
+	s.db = database{data: DataEmpty}
 }
 
 // lose is the loss of volumes; what was nowhere else is nobody's fault.

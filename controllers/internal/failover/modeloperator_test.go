@@ -10,14 +10,20 @@ import (
 type operator struct {
 	phase   int
 	began   int
-	rv      int
+	read    object // the own object, as the round goes on from it
 	o       Observation
 	d       Decision
+	said    [2]int // the processes that answered, by pod; 0: none
+	heard   *published
 	partial bool // the next action reaches one of two servers only
 
 	started      int
-	peer         *object // the cache
-	counterAt    int     // when the peer's counter was last seen to change
+	beatRV       int   // of the own Lease as last written or read
+	counter      int64 // own; -1: not read yet
+	peer         *object
+	peerCounter  int64
+	peerFacts    Database
+	counterAt    int // when the peer's counter was last seen to change
 	claim        Claim
 	claimAt      int
 	transition   Transition
@@ -25,14 +31,16 @@ type operator struct {
 	base         int64 // the peer's counter when it was first read after the claim
 	confirming   bool
 	databaseAt   int // when the own database last answered
+	streamedAt   int // when it was last seen streaming
 	leaseRenewed int
 	leaseAt      int
 }
 
-const rounds = 7
+const rounds = 8
 
 func (op *operator) restart(t int) {
-	*op = operator{started: t, counterAt: t, databaseAt: t, base: -1, leaseRenewed: -1, leaseAt: t, claimAt: t, stepAt: t, d: op.d}
+	*op = operator{started: t, counterAt: t, databaseAt: t, streamedAt: -never, counter: -1, base: -1, leaseRenewed: -1, leaseAt: t, claimAt: t,
+		stepAt: t, d: op.d}
 }
 
 var limits = DefaultLimits()
@@ -43,36 +51,44 @@ func (w *world) step(s *site) {
 	if !s.up() || s.apiDown {
 		return
 	}
+	goesOn := true
 	switch op.phase {
 	case 0:
 		w.readOwn(s)
 	case 1:
 		w.readOwnDatabase(s)
 	case 2:
-		w.readPeer(s)
+		w.readPeersBeat(s)
 	case 3:
-		w.readPeerDatabase(s)
+		w.readPeer(s)
 	case 4:
 		w.readWitness(s)
 	case 5:
-		if !w.decideAndWrite(s) {
-			op.phase = 0
-			return
-		}
+		goesOn = w.decideAndWrite(s)
 	case 6:
+		goesOn = w.publish(s)
+	case 7:
 		w.execute(s)
 		w.contact(s)
 		op.partial = false
 	}
-	op.phase = (op.phase + 1) % rounds
+	if op.phase = (op.phase + 1) % rounds; !goesOn {
+		op.phase = 0
+	}
 	w.check()
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
+// late tells whether the round has taken longer than an action may be old: requests fail then.
+func (w *world) late(s *site) bool { return seconds(w.t-s.op.began) > ValidFor }
+
 func (w *world) readOwn(s *site) {
 	op := &s.op
-	op.began, op.rv = w.t, s.obj.rv
+	op.began, op.read = w.t, s.obj
+	if op.counter < 0 {
+		op.counter, op.beatRV = s.beat.counter, s.beat.rv
+	}
 	op.o = Observation{Pool: "trading", Self: s.side, Limits: limits, Spec: s.obj.spec, Prompts: s.obj.prompts, Status: s.obj.status}
 	if op.claim != s.obj.status.Claim {
 		op.claim, op.claimAt, op.base, op.confirming = s.obj.status.Claim, w.t, -1, false
@@ -86,61 +102,104 @@ func (w *world) readOwn(s *site) {
 func (w *world) readOwnDatabase(s *site) {
 	op := &s.op
 	op.o.Address = s.address
+	op.said = [2]int{}
+	for i, p := range s.pods {
+		if !p.deaf {
+			op.said[i] = p.life
+		}
+	}
 	op.o.Database = Database{Fenced: s.db.fenced}
-	if !s.mute {
-		op.databaseAt = w.t
+	switch {
+	case s.db.data != DataPresent:
+		op.o.Database = s.db.facts() // nothing is asked for that
+	case w.answers(s):
 		op.o.Database = s.db.facts()
-		op.o.Database.Followed = w.other(s).db.stream
-		op.o.Servers = w.servers(s)
+		op.o.Database.Followed = s.db.mode == Open && w.other(s).db.stream
+	}
+	if op.o.Database.Known {
+		op.databaseAt = w.t
+	}
+	if op.o.Database.Streaming {
+		op.streamedAt = w.t
 	}
 	op.o.Database.SilentFor = seconds(w.t - op.databaseAt)
+	op.o.Servers = w.servers(s)
 }
 
+// answers tells whether a server tells of the database.
+func (w *world) answers(s *site) bool {
+	return !s.mute && s.db.data == DataPresent && s.db.mode != Stopped && (!s.pods[0].deaf || !s.pods[1].deaf)
+}
+
+// servers sums up what those say that answer.
 func (w *world) servers(s *site) Servers {
-	f := Servers{Known: true, Quiesced: true, Drained: true}
+	var f Servers
+	unseen, quiesced := false, int64(0)
 	for _, p := range s.pods {
-		if p.epoch == 0 || p.until < w.t {
+		if p.deaf {
+			unseen = true
 			continue
 		}
-		f.Epoch = max(f.Epoch, p.epoch)
-		f.Quiesced = f.Quiesced && p.quiesced
+		f.Known = true
+		if p.until >= w.t {
+			f.Epoch = max(f.Epoch, p.epoch)
+		}
+		quiesced = max(quiesced, p.quiesced)
 	}
-	f.Drained = f.Quiesced
-	f.Quiesced = f.Quiesced && f.Epoch > 0
+	if f.Epoch == 0 && quiesced > 0 {
+		f.Epoch, f.Quiesced, f.Drained = quiesced, true, true
+	}
+	f.Unseen = unseen && !(w.answers(s) && (s.db.mode != Open || s.db.closed() >= s.db.newest()))
 	return f
+}
+
+// readPeersBeat comes before the peer's object: that is never older than the beat.
+func (w *world) readPeersBeat(s *site) {
+	p := w.other(s)
+	if s.op.heard = nil; p.power && !p.apiDown && !w.cut[s.side] {
+		seen := p.beat
+		s.op.heard = &seen
+	}
 }
 
 func (w *world) readPeer(s *site) {
 	op, p := &s.op, w.other(s)
-	if p.power && !p.apiDown && !w.cut[s.side] {
-		c := p.obj.status.Counter
-		if op.peer == nil || op.peer.status.Counter != c {
-			op.counterAt = w.t
-		}
-		switch {
-		case op.peer != nil && c < op.peer.status.Counter, op.base < 0:
-			op.base, op.confirming = c, false
-		case c > op.base:
-			op.confirming = true
-		}
+	to := &op.o.Peer
+	if op.heard != nil && p.power && !p.apiDown && !w.cut[s.side] {
+		op.beaten(op.heard.counter, w.t)
 		seen := p.obj
-		op.peer = &seen
-		op.o.Peer.Live = true
+		op.peer, op.peerFacts, to.Live = &seen, op.heard.facts, true
 	}
 	if op.peer != nil {
-		op.o.Peer.Known, op.o.Peer.Spec, op.o.Peer.Status = true, op.peer.spec, op.peer.status
+		to.Known, to.Spec, to.Status = true, op.peer.spec, op.peer.status
 	}
-	op.o.Peer.SilentFor = seconds(w.t - op.counterAt)
-	op.o.Peer.Confirming = op.confirming
+	to.SilentFor, to.Confirming = seconds(w.t-op.counterAt), op.confirming
+	if to.Live && to.SilentFor <= limits.Margin {
+		to.Database = op.peerFacts
+	}
+	op.credit(w.t)
 }
 
-func (w *world) readPeerDatabase(s *site) {
-	p := w.other(s)
-	if p.up() && !p.mute && !w.cut[s.side] {
-		s.op.o.Peer.Database = p.db.facts()
-		s.op.o.Peer.Database.Followed = s.db.stream
-		s.op.o.Peer.Servers = w.servers(p)
+func (op *operator) beaten(counter int64, t int) {
+	fell := counter < op.peerCounter
+	if counter != op.peerCounter {
+		op.peerCounter, op.counterAt = counter, t
 	}
+	switch {
+	case op.base < 0, fell:
+		op.base, op.confirming = counter, false
+	case counter > op.base:
+		op.confirming = true
+	}
+}
+
+// credit: whatever was streamed from the source of late, the source has.
+func (op *operator) credit(t int) {
+	own, source := op.o.Database, &op.o.Peer.Database
+	if !source.Known || !own.Known || t-op.streamedAt > 10 || own.Newest() != source.Newest() {
+		return
+	}
+	source.Beat, source.LSN = max(source.Beat, own.Beat), max(source.LSN, own.LSN)
 }
 
 // readWitness renews the lease when the site holds it; what it holds is good from the beginning of the round.
@@ -164,23 +223,47 @@ func (w *world) readWitness(s *site) {
 	op.o.Witness = o
 }
 
-// decideAndWrite decides, and writes the status if nobody wrote the object meanwhile.
+// decideAndWrite decides, and writes the status if it says something new and nobody wrote the object meanwhile.
 func (w *world) decideAndWrite(s *site) bool {
 	op := &s.op
 	was := op.d.Rule + string(op.d.Action.Kind)
 	op.d = Decide(op.o)
-	if op.rv != s.obj.rv || seconds(w.t-op.began) > ValidFor {
+	next := op.d.Status
+	if w.late(s) {
 		return false
 	}
-	next := op.d.Status
-	w.moves(s, s.obj.status, next)
-	next.Counter++
-	s.obj.status = next
-	s.obj.rv++
+	if next != op.read.status {
+		if op.read.rv != s.obj.rv {
+			return false
+		}
+		w.moves(s, s.obj.status, next)
+		s.obj.status = next
+		s.obj.rv++
+		op.read = s.obj
+	}
 	if now := op.d.Rule + string(op.d.Action.Kind); now != was {
 		w.tell("%s is %s, epoch %d: %s", s.side, op.d.Role, next.Epoch, op.d.sentence())
 	}
 	return true
+}
+
+// publish beats, with what was seen of the own database.
+func (w *world) publish(s *site) bool {
+	op := &s.op
+	if w.late(s) {
+		return false
+	}
+	op.counter++
+	s.beat = published{rv: s.beat.rv + 1, counter: op.counter, facts: op.o.Database}
+	op.beatRV = s.beat.rv
+	return true
+}
+
+// stands tells whether the object still says what was decided upon.
+func (w *world) stands(s *site) bool {
+	was, is := s.op.read, s.obj
+	was.rv, was.status.Transition = is.rv, is.status.Transition
+	return was == is && !w.late(s)
 }
 
 func (d Decision) sentence() string {
@@ -216,10 +299,10 @@ func (w *world) moves(s *site, was, now Status) {
 	}
 }
 
-// execute carries the decision out, unless the operator was away for too long.
+// execute carries the decision out, unless it does not stand any more.
 func (w *world) execute(s *site) {
 	op := &s.op
-	if seconds(w.t-op.began) > ValidFor {
+	if !w.stands(s) {
 		return
 	}
 	d := op.d
@@ -227,11 +310,9 @@ func (w *world) execute(s *site) {
 	if d.KeepFor != Forever {
 		until = op.began + int(d.KeepFor/time.Second)
 	}
-	if !s.mute && d.KeepFor > 0 {
-		for i := range s.pods {
-			if p := &s.pods[i]; p.epoch > 0 && p.epoch == d.Status.Epoch {
-				p.until = until
-			}
+	for i := range s.pods {
+		if p := &s.pods[i]; !p.deaf && d.KeepFor > 0 && p.epoch > 0 && p.epoch == d.Status.Epoch {
+			p.until = until
 		}
 	}
 	w.act(s, d.Action, until)
@@ -240,10 +321,12 @@ func (w *world) execute(s *site) {
 func (w *world) act(s *site, a Action, until int) {
 	d := &s.db
 	switch a.Kind {
-	case Activate, Quiesce, Resume, Shut:
-		w.tellServers(s, a, until)
-	case ShutPeer:
-		w.tellPeersServers(s, a.Epoch)
+	case Activate, Resume:
+		w.activate(s, a.Epoch, until)
+	case Quiesce:
+		w.quiesce(s, a.Epoch)
+	case Shut:
+		w.shut(s)
 	case PublishAddress, WithdrawAddress:
 		s.address = a.Kind == PublishAddress
 	case AcquireWitness:
@@ -254,15 +337,15 @@ func (w *world) act(s *site, a Action, until int) {
 		}
 	case Initialise:
 		w.mustBeFirst(s)
-		if d.data != DataPresent {
+		if w.discarded(s) {
 			w.initialise(s)
 		}
 	case Join:
-		if d.data != DataPresent {
-			d.data = DataPartial
+		if w.discarded(s) {
+			d.data, d.object = DataPartial, true
 		}
 	case Clone:
-		if d.facts().tail() == a.Tail && w.sourceOpen(s) {
+		if source := s.op.o.Peer.Database; d.facts().tail() == a.Tail && source.Known && source.Mode == Open {
 			w.discard(s)
 		}
 	case Promote:
@@ -282,55 +365,76 @@ func (w *world) act(s *site, a Action, until int) {
 		if d.mode == Isolated {
 			d.mode, d.refused = Following, false
 		}
-	case RewindTo:
-		if d.facts().tail() == a.Tail && w.sourceOpen(s) {
-			w.rewindTo(s)
-		}
 	case RecordEpoch:
-		w.record(s, a)
+		if w.answers(s) {
+			w.record(s, a)
+		}
 	case Salvage:
-		w.pull(s, a.Tail)
-	}
-}
-
-func (w *world) sourceOpen(s *site) bool {
-	src := w.other(s)
-	return src.up() && !w.dbCut && src.db.data == DataPresent && src.db.mode == Open
-}
-
-func (w *world) tellServers(s *site, a Action, until int) {
-	if s.mute {
-		return
-	}
-	n := len(s.pods)
-	if s.op.partial {
-		n = 1
-	}
-	for i := range s.pods[:n] {
-		p := &s.pods[i]
-		switch {
-		case a.Kind == Shut:
-			*p = pod{}
-		case a.Kind == Quiesce && p.epoch == a.Epoch:
-			p.quiesced = true
-		case a.Kind == Resume && p.epoch == a.Epoch:
-			p.quiesced = false
-		case a.Kind == Activate:
-			w.mustNotFall(s, a.Epoch)
-			*p = pod{epoch: a.Epoch, until: until}
+		if w.salvage {
+			w.pull(s, a.Tail)
 		}
 	}
 }
 
-func (w *world) tellPeersServers(s *site, epoch int64) {
-	p := w.other(s)
-	if !p.up() || p.mute || w.cut[s.side] {
+// discarded tells whether a database can be made: what was there, without its volumes, is discarded before.
+func (w *world) discarded(s *site) bool {
+	if s.db.data == DataEmpty && s.db.object {
+		s.db.object = false
+		return false
+	}
+	return s.db.data == DataEmpty
+}
+
+// reached lists the servers that an action reaches.
+func (w *world) reached(s *site) []*pod {
+	var list []*pod
+	for i := range s.pods {
+		if p := &s.pods[i]; !p.deaf && !(s.op.partial && len(list) == 1) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// activate opens the epoch in the database, and each server that answered before the other site was read, and lives still.
+func (w *world) activate(s *site, epoch int64, until int) {
+	if !w.answers(s) || s.db.mode != Open || s.db.newest() != epoch {
 		return
 	}
-	for i := range p.pods {
-		if p.pods[i].epoch < epoch {
-			p.pods[i] = pod{}
+	for _, p := range w.reached(s) {
+		if p.life != s.op.said[0] && p.life != s.op.said[1] || p.epoch == epoch {
+			continue
 		}
+		w.mustNotFall(s, epoch)
+		if s.db.closed() >= epoch {
+			w.write(s, entry{kind: gate, row: Epoch{Number: epoch - 1}})
+		}
+		*p = pod{life: p.life, epoch: epoch, until: until}
+	}
+}
+
+// quiesce asks one server: it stops at once, and closes the epoch in the database if it can.
+func (w *world) quiesce(s *site, epoch int64) {
+	for _, p := range w.reached(s) {
+		had := max(p.epoch, p.quiesced) == epoch
+		if p.drop(); had {
+			p.quiesced = epoch
+		}
+		if w.answers(s) && s.db.mode == Open && s.db.newest() == epoch && s.db.closed() < epoch {
+			w.write(s, entry{kind: gate, row: Epoch{Number: epoch}})
+		}
+		return
+	}
+}
+
+// shut takes the right of every server that answers, and bars the epoch for those that do not.
+func (w *world) shut(s *site) {
+	for _, p := range w.reached(s) {
+		p.drop()
+		p.shut = s.db.newest()
+	}
+	if said := s.op.said; (said[0] == 0 || said[1] == 0) && s.op.o.Database.Newest() > 0 {
+		w.quiesce(s, s.op.o.Database.Newest())
 	}
 }
 
@@ -385,7 +489,7 @@ func (w *world) record(s *site, a Action) {
 // pull is a part of the salvage: two posts at a time, then the mark.
 func (w *world) pull(s *site, t Tail) {
 	p := w.other(s)
-	if s.db.mode != Open || !p.up() || p.mute || w.cut[s.side] || p.db.mode != Isolated || p.db.facts().tail() != t {
+	if s.db.mode != Open || !p.up() || !w.answers(p) || w.cut[s.side] || p.db.mode != Isolated || p.db.facts().tail() != t {
 		return
 	}
 	left := 2
@@ -428,14 +532,11 @@ func (w *world) mustNotFall(s *site, epoch int64) {
 
 // contact: a round in which a site has read of a higher epoch ends with its servers shut.
 func (w *world) contact(s *site) {
-	o, p := s.op.o, w.other(s)
-	if o.Peer.Servers.Known && !p.mute && p.up() && !w.cut[s.side] && s.op.d.Role == Active && s.op.d.Action.Kind != AcquireWitness &&
-		seconds(w.t-s.op.began) <= ValidFor {
-		if n := w.accepting(p); n > 0 && n < s.op.d.Status.Epoch && o.Peer.Servers.Epoch == n {
-			w.violate("%s has reached the servers of %s, and they still accept in epoch %d", s.side, p.side, n)
-		}
+	o := s.op.o
+	if s.pods[0].deaf || s.pods[1].deaf || !w.stands(s) {
+		return
 	}
-	if !o.Peer.Live || s.mute || s.op.partial || seconds(w.t-s.op.began) > ValidFor {
+	if !o.Peer.Live || s.op.partial || !o.Servers.Known {
 		return
 	}
 	if n := w.accepting(s); n > 0 && n < o.Peer.Status.Epoch && o.Servers.Epoch > 0 {

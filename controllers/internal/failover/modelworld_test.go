@@ -15,7 +15,7 @@ type world struct {
 	witness lease
 
 	serial, posts int
-	rewindFails   bool
+	salvage       bool         // it is carried out; else a person abandons tails
 	excused       map[int]bool // posts whose loss is a disaster's or a person's doing
 	acked         map[int]bool
 	tokens        map[string]int64 // what each stands for
@@ -54,9 +54,10 @@ type site struct {
 	side     Side
 	power    bool
 	apiDown  bool
-	mute     bool // GET /v1/database does not answer
+	mute     bool // GET /v1/database has no facts
 	frozen   int  // until then no process of the site runs
 	obj      object
+	beat     published
 	snapshot *snapshot
 	db       database
 	pods     [2]pod
@@ -72,19 +73,45 @@ type object struct {
 	status  Status
 }
 
+// published is the Lease beside the object: what the operator tells with each beat.
+type published struct {
+	rv      int
+	counter int64
+	facts   Database
+}
+
 // snapshot is of the whole etcd: what CloudNativePG is told is in it as well.
 type snapshot struct {
 	obj    object
+	beat   published
 	mode   Mode
 	fenced bool
 }
 
 // pod is a chat server.
 type pod struct {
-	epoch    int64
-	until    int // its right lapses then
-	quiesced bool
-	seen     int // advances of the heartbeat row by a neighbour
+	life     int   // the process
+	deaf     bool  // it lives, and does not answer
+	epoch    int64 // that it is activated for
+	until    int   // its right lapses then
+	quiesced int64 // the epoch of a right that only a quiesce has ended
+	shut     int64 // up to this epoch no neighbour activates it
+	seen     int   // advances of the heartbeat row by a neighbour
+}
+
+// drop ends the right.
+func (p *pod) drop() { p.epoch, p.until, p.quiesced, p.seen = 0, 0, 0, 0 }
+
+// start is a new process.
+func (w *world) start(p *pod) {
+	w.serial++
+	*p = pod{life: w.serial}
+}
+
+func (w *world) startAll(s *site) {
+	for i := range s.pods {
+		w.start(&s.pods[i])
+	}
 }
 
 const never = 1 << 30
@@ -99,6 +126,7 @@ func newWorld(witness bool) *world {
 		s := &site{side: side, power: true, db: database{data: DataEmpty}}
 		s.obj.spec = Spec{PoolState: Normal, Self: side, Witness: witness}
 		s.op.restart(0)
+		w.startAll(s)
 		w.sites[side] = s
 	}
 	return w
@@ -131,7 +159,7 @@ func (w *world) second() {
 	w.each(func(s *site) {
 		if s.frozen > 0 && w.t >= s.frozen {
 			s.frozen = 0
-			s.pods = [2]pod{} // longer than coldStartAfter: see freeze
+			w.startAll(s) // longer than coldStartAfter: see freeze
 			w.tell("%s thaws", s.side)
 		}
 		if !s.up() {
@@ -161,13 +189,19 @@ func (w *world) beat(s *site) {
 	var beating *pod
 	for i := range s.pods {
 		p := &s.pods[i]
-		if p.until < w.t {
-			*p = pod{}
+		if p.epoch > 0 && p.until < w.t {
+			p.drop()
 		}
-		if p.epoch > 0 && s.db.newest() > p.epoch {
-			*p = pod{} // reads a newer epoch in its own database
+		if s.db.data != DataPresent || s.db.mode == Stopped {
+			continue
 		}
-		if p.epoch > 0 && s.db.mode == Open && s.db.data == DataPresent && s.db.newest() == p.epoch {
+		if mine := max(p.epoch, p.quiesced); mine > 0 && s.db.newest() != mine {
+			p.drop() // reads another epoch in its own database
+		}
+		if p.epoch > 0 && s.db.closed() >= p.epoch {
+			p.epoch, p.quiesced = 0, p.epoch
+		}
+		if p.epoch > 0 && s.db.mode == Open {
 			beating = p
 		}
 	}
@@ -177,11 +211,12 @@ func (w *world) beat(s *site) {
 	w.write(s, entry{kind: beat})
 	for i := range s.pods {
 		p := &s.pods[i]
-		if p.epoch != 0 {
+		if p.epoch != 0 || p.shut >= beating.epoch {
 			continue
 		}
 		if p.seen++; p.seen >= 2 {
-			*p = pod{epoch: beating.epoch, until: beating.until, quiesced: beating.quiesced}
+			p.drop()
+			p.epoch, p.until = beating.epoch, beating.until
 			w.tell("%s: a server is activated for epoch %d by its neighbour's heartbeat", s.side, p.epoch)
 		}
 	}
@@ -189,11 +224,11 @@ func (w *world) beat(s *site) {
 
 // accepting is the epoch in which a post would be accepted right now; 0 for none.
 func (w *world) accepting(s *site) int64 {
-	if !s.up() || s.db.mode != Open || s.db.data != DataPresent {
+	if !s.up() || s.db.mode != Open || s.db.data != DataPresent || s.db.closed() >= s.db.newest() {
 		return 0
 	}
 	for _, p := range s.pods {
-		if p.epoch > 0 && p.until >= w.t && !p.quiesced && s.db.newest() == p.epoch {
+		if p.epoch > 0 && p.until >= w.t && s.db.newest() == p.epoch {
 			return p.epoch
 		}
 	}
@@ -235,7 +270,7 @@ func (w *world) check() {
 			if s.side != sideOf(epoch) && s.power && !m.accepted {
 				m.otherLived = true
 			}
-			if !m.accepted && (w.cut[s.side] || s.apiDown || s.mute || s.frozen > 0) {
+			if !m.accepted && (w.cut[s.side] || s.apiDown || s.mute || s.frozen > 0 || s.pods[0].deaf || s.pods[1].deaf) {
 				m.apart = true
 			}
 		}
@@ -289,7 +324,8 @@ func (w *world) forced(epoch int64) bool {
 
 // powerOff stops everything; etcd and volumes stay.
 func (w *world) powerOff(s *site) {
-	s.power, s.pods, s.frozen, s.db.stream, s.db.pending = false, [2]pod{}, 0, false, false
+	s.power, s.frozen, s.db.stream, s.db.pending = false, 0, false, false
+	w.startAll(s)
 	s.op.restart(w.t)
 }
 
@@ -311,9 +347,9 @@ func (w *world) restore(s *site) {
 		return
 	}
 	w.restored = true
-	rv := s.obj.rv
-	s.obj = s.snapshot.obj
-	s.obj.rv = rv + 1
+	rv, beatRV := s.obj.rv, s.beat.rv
+	s.obj, s.beat = s.snapshot.obj, s.snapshot.beat
+	s.obj.rv, s.beat.rv = rv+1, beatRV+1
 	s.db.fenced = s.snapshot.fenced
 	if s.db.fenced {
 		w.fence(s)

@@ -112,14 +112,14 @@ func TestPlannedMoveIsNotBegun(t *testing.T) {
 func granted(o *Observation) {
 	o.flipBoth()
 	o.Peer.Status.Role, o.Peer.Status.Shut, o.Peer.Status.Grant = Fenced, true, Grant{o.next(), "new"}
-	o.Peer.Database.Mode, o.Peer.Servers.Epoch = Isolated, 0
+	o.Peer.Database.Mode = Isolated
 }
 
 // released: the active site has given up its epoch.
 func releasedToUs(o *Observation) {
 	o.flipBoth()
 	o.Peer.Status.Role, o.Peer.Status.Shut, o.Peer.Status.Released = Fenced, true, o.Status.Epoch
-	o.Peer.Status.Data, o.Peer.Database, o.Peer.Servers.Epoch = DataUnknown, Database{}, 0
+	o.Peer.Status.Data, o.Peer.Database = DataUnknown, Database{}
 }
 
 // claiming: this site's claim to the next epoch stands.

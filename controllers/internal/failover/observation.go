@@ -4,7 +4,7 @@ import "time"
 
 // Observation is all that a decision is made of. The observer reads in this order, and starts anew when a read that it
 // needs fails: own object (status and spec of one resource version, not from a cache), own database and servers, the
-// peer's object (live), the peer's database and servers, the witness. So whatever stands in Status was written before
+// peer's beat, the peer's object (live), the witness. So whatever stands in Status was written before
 // the peer was read: that is the half of "claim, then check" which is not in this package.
 type Observation struct {
 	Pool   string // the pool's name, for the commands that are shown
@@ -94,8 +94,8 @@ type Peer struct {
 	// Confirming: since our present claim stands, its counter was seen to rise between two live reads. An operator
 	// that beats has looked at its own database before: a status that was restored from a snapshot does not confirm.
 	Confirming bool
-	Database   Database // asked directly
-	Servers    Servers  // asked directly
+	// Database is what its operator published with its last beat; Known only while that is younger than Limits.Margin.
+	Database Database
 }
 
 // Lag bounds what a forced move would lose.

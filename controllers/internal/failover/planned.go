@@ -84,7 +84,7 @@ func (v *view) hand() bool {
 	case servers.Epoch > 0 && !servers.Quiesced:
 		v.step(Planned, QuiescingChat)
 		return v.do(Action{Kind: Quiesce, Epoch: v.known})
-	case !servers.Drained:
+	case servers.Epoch > 0 && !servers.Drained:
 		v.step(Planned, DrainingCompliance)
 		return v.wait("compliance is to stop")
 	case db.in(Open):

@@ -8,6 +8,8 @@ func prove(v *view) bool {
 	}
 	db := v.Database
 	switch {
+	case v.keptDown():
+		return v.act(Unfence)
 	case !db.Known:
 		return v.wait("the database does not answer")
 	case v.peerIsAhead():

@@ -7,6 +7,8 @@ func comeBack(v *view) bool {
 	switch {
 	case v.addressAway():
 		return true
+	case v.keptDown():
+		return v.isolate(Return)
 	case !db.Known:
 		return v.wait("the database does not answer")
 	case db.in(Open), db.in(Stopped) && v.peerServes():

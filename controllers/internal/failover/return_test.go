@@ -16,7 +16,7 @@ func atReturn(self Side) Observation {
 	fork := Epoch{Number: after, ForkTimeline: own.Timeline, ForkLSN: own.LSN - 10, ForkBeat: own.Beat - 3}
 	o.Database = own
 	o.Status = Status{Role: Fenced, Epoch: after, Data: DataPresent, Held: before, Shut: true}
-	o.Peer.Status.Epoch, o.Peer.Status.Held, o.Peer.Servers.Epoch = after, after, after
+	o.Peer.Status.Epoch, o.Peer.Status.Held = after, after
 	o.Peer.Database = openDatabase(active)
 	o.Peer.Database.Epochs = append(append([]Epoch{}, own.Epochs...), fork)
 	o.Peer.Database.Timeline, o.Peer.Database.Beat = own.Timeline+1, own.Beat+100
@@ -52,7 +52,7 @@ func TestReturnOfAnOvertakenSite(t *testing.T) {
 		"at the fork point it follows at once":               {equal, want{"Return", Follow, Fenced, ""}},
 		"not while the other site does not serve":            {func(o *Observation) { equal(o); o.Peer.Status.Role = Fenced }, want{"Return", Nothing, Fenced, "is to serve"}},
 		"if that one lost the epoch, a person may go on here": {func(o *Observation) {
-			o.Peer.Status.Role, o.Peer.Servers.Epoch, o.Peer.Status.Held = Fenced, 0, 1
+			o.Peer.Status.Role = Fenced
 			o.Peer.Status.Held = o.Status.Held
 		}, want{"Return", Nothing, Fenced, "--abandon"}},
 		"while it streams it is left alone": {func(o *Observation) { equal(o); o.Database.Mode, o.Database.Streaming = Following, true }, want{"Follow", Nothing, Standby, ""}},

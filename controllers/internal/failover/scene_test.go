@@ -6,6 +6,7 @@ import "math/rand/v2"
 type profile struct {
 	name    string
 	witness bool
+	salvage bool // it is carried out
 	weights map[kind]int
 	scenes  []scene
 }
@@ -21,10 +22,10 @@ const (
 
 var (
 	often = map[kind]int{step: 240, roundTrip: 160, pass: 60, idling: 20, crashOperator: 8, partialAction: 8, killPod: 6, killPods: 6,
-		cutLink: 6, mendLink: 12, cutReplication: 4, mendReplication: 8, slowReplication: 3, mute: 3, speak: 8, apiDown: 3, apiUp: 8,
-		powerOff: 4, powerOn: 12, freeze: 2, flip: 8, inSiteFailover: 4, maintenance: 1, alone: 8}
+		cutLink: 6, mendLink: 12, cutReplication: 4, mendReplication: 8, slowReplication: 3, mute: 3, deafen: 6, speak: 12, apiDown: 3, apiUp: 8,
+		powerOff: 4, powerOn: 12, freeze: 2, flip: 8, inSiteFailover: 4, alone: 8}
 	people   = map[kind]int{obey: 14, confirm: 2, activate: 2, release: 2, abandonTail: 1}
-	ruin     = map[kind]int{destroyVolumes: 2, rebuild: 2, rewindFails: 2}
+	ruin     = map[kind]int{destroyVolumes: 2, rebuild: 2}
 	archives = map[kind]int{takeSnapshot: 8, restoreSnapshot: 8, oldVolumes: 4}
 	third    = map[kind]int{cutWitness: 8, mendWitness: 12}
 )
@@ -40,13 +41,13 @@ func weights(parts ...map[kind]int) map[kind]int {
 }
 
 var profiles = []profile{
-	{"planned moves and restarts", false, often, []scene{moves, coldStart, lostDatabase}},
-	{"races", false, weights(often, people), []scene{race, coldStart, powerCut}},
-	{"disasters with people", false, weights(often, people), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail}},
-	{"ruins", false, weights(often, people, ruin), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster}},
-	{"snapshots and old volumes", false, weights(often, people, archives), []scene{moves, coldStart, powerCut, liveForce, tail, history, amnesia}},
-	{"with a witness", true, weights(often, people, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, votes}},
-	{"everything at once", true, weights(often, people, ruin, archives, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster, history}},
+	{"planned moves and restarts", false, true, often, []scene{moves, coldStart, lostDatabase}},
+	{"races", false, true, weights(often, people), []scene{race, coldStart, powerCut}},
+	{"disasters with people", false, true, weights(often, people), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail}},
+	{"ruins", false, true, weights(often, people, ruin), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster}},
+	{"snapshots and old volumes", false, true, weights(often, people, archives), []scene{moves, coldStart, powerCut, liveForce, tail, history, amnesia}},
+	{"with a witness", true, true, weights(often, people, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, votes}},
+	{"everything at once", true, true, weights(often, people, ruin, archives, third), []scene{moves, coldStart, lostDatabase, powerCut, liveForce, tail, secondDisaster, history}},
 }
 
 func (p profile) events(r *rand.Rand, n int) []event {

@@ -13,7 +13,7 @@ func serve(v *view) bool {
 	if v.Spec.Witness && v.Witness.State == WitnessFree {
 		return v.do(Action{Kind: AcquireWitness, Epoch: v.known})
 	}
-	if v.shutLowerPeer() || v.serviceAsWanted() || v.addressHere() || v.salvage() {
+	if v.serviceAsWanted() || v.addressHere() || v.salvage() {
 		return true
 	}
 	v.endMove()
@@ -27,9 +27,6 @@ func serve(v *view) bool {
 func (v *view) serversUnknown() bool {
 	if !v.owns() || v.known == 0 || v.held != v.known || v.Servers.Known {
 		return false
-	}
-	if v.Status.Role == Active && v.shutLowerPeer() {
-		return true
 	}
 	return v.wait("the chat servers do not answer")
 }
@@ -73,18 +70,9 @@ func (v *view) addressHere() bool {
 // addressAway is the other half: a site that is not the active one is not where the address points to.
 func (v *view) addressAway() bool { return v.Address && v.act(WithdrawAddress) }
 
-// shutLowerPeer ends an overlap from this side, too: the peer may be cut off from us while we reach its servers.
-func (v *view) shutLowerPeer() bool {
-	s := v.Peer.Servers
-	if !s.Known || s.Epoch == 0 || s.Epoch >= v.known {
-		return false
-	}
-	return v.do(Action{Kind: ShutPeer, Epoch: v.known})
-}
-
-// endMove: a move is over when the old site follows; one that had no old site, at once.
+// endMove: a move is over when the old site follows, or is silent; one that had no old site, at once.
 func (v *view) endMove() {
-	if v.s.Transition.Kind == Planned && v.s.Transition.From < v.known && !v.Database.Followed {
+	if v.s.Transition.Kind == Planned && v.s.Transition.From < v.known && !v.Database.Followed && !v.silent() {
 		v.step(Planned, OldFollows)
 		return
 	}

@@ -44,6 +44,7 @@ const (
 	apiDown
 	apiUp
 	mute
+	deafen
 	speak
 	inSiteFailover
 	flip
@@ -52,13 +53,11 @@ const (
 	activate
 	release
 	abandonTail
-	maintenance
 	takeSnapshot
 	restoreSnapshot
 	destroyVolumes
 	oldVolumes
 	rebuild
-	rewindFails
 	cutWitness
 	mendWitness
 	kinds
@@ -66,10 +65,10 @@ const (
 
 var kindNames = [...]string{"step", "round", "pass", "idle", "alone", "operator dies", "next action reaches one server", "a pod dies", "all pods die",
 	"freeze", "power off", "power on", "link cut from", "link mended from", "replication cut", "replication mended", "replication slow",
-	"API server down", "API server up", "no answer about the database", "answers about the database", "in-site failover", "spec flips",
+	"API server down", "API server up", "no facts about the database", "servers do not answer", "everything answers", "in-site failover", "spec flips",
 	"a person follows the advice", "a person confirms", "a person activates", "a person releases", "a person abandons the tail",
-	"maintenance", "etcd snapshot", "etcd restored", "volumes destroyed", "volumes restored from an older copy", "rebuilt from nothing",
-	"rewind fails", "witness cut from", "witness mended for"}
+	"etcd snapshot", "etcd restored", "volumes destroyed", "volumes restored from an older copy", "rebuilt from nothing",
+	"witness cut from", "witness mended for"}
 
 // happen makes an event happen. What cannot happen now does not.
 func (w *world) happen(e event) {
@@ -123,9 +122,9 @@ func (w *world) machinery(s *site, e event) bool {
 	case partialAction:
 		s.op.partial = true
 	case killPod:
-		s.pods[e.n%2] = pod{}
+		w.start(&s.pods[e.n%2])
 	case killPods:
-		s.pods = [2]pod{}
+		w.startAll(s)
 	case freeze:
 		if !s.up() {
 			return false
@@ -174,10 +173,11 @@ func (w *world) links(s *site, e event) bool {
 		s.apiDown = e.kind == apiDown
 	case mute, speak:
 		s.mute = e.kind == mute
+		s.pods[0].deaf, s.pods[1].deaf = false, false
+	case deafen:
+		s.pods[0].deaf, s.pods[1].deaf = e.n%4 < 2, e.n%4 > 0
 	case cutWitness, mendWitness:
 		w.witness.cut[s.side] = e.kind == cutWitness
-	case rewindFails:
-		w.rewindFails = !w.rewindFails
 	default:
 		return false
 	}
@@ -207,8 +207,6 @@ func (w *world) people(s *site, e event) bool {
 		o.prompts.Release = int64(e.n % 6)
 	case abandonTail:
 		o.prompts.AbandonTail = int64(e.n % 6)
-	case maintenance:
-		o.spec.Maintenance = !o.spec.Maintenance
 	default:
 		return false
 	}
@@ -258,7 +256,7 @@ func (w *world) disaster(s *site, e event) bool {
 	case powerOn:
 		w.powerOn(s)
 	case takeSnapshot:
-		s.snapshot = &snapshot{s.obj, s.db.mode, s.db.fenced}
+		s.snapshot = &snapshot{s.obj, s.beat, s.db.mode, s.db.fenced}
 	case restoreSnapshot:
 		if s.snapshot == nil {
 			return false
@@ -266,7 +264,7 @@ func (w *world) disaster(s *site, e event) bool {
 		w.restore(s)
 	case destroyVolumes:
 		w.lose(s, 0)
-		s.db = database{data: DataEmpty, fenced: s.db.fenced}
+		s.db = database{data: DataEmpty, object: s.db.object, fenced: s.db.fenced}
 	case oldVolumes:
 		// With a witness's word alone a site cannot know that it is older than its follower.
 		if s.power || s.db.data != DataPresent || s.obj.spec.Witness {
@@ -277,7 +275,7 @@ func (w *world) disaster(s *site, e event) bool {
 		w.lose(s, 0)
 		w.powerOff(s)
 		s.db, s.address, s.snapshot = database{data: DataEmpty}, false, nil
-		s.obj = object{rv: s.obj.rv + 1, spec: s.obj.spec}
+		s.obj, s.beat = object{rv: s.obj.rv + 1, spec: s.obj.spec}, published{rv: s.beat.rv + 1}
 		w.powerOn(s)
 	default:
 		return false
@@ -289,6 +287,7 @@ func (w *world) disaster(s *site, e event) bool {
 // tellStory runs a list of events from a running pool, and then lets everything heal.
 func tellStory(p profile, list []event) *world {
 	w := newWorld(p.witness)
+	w.salvage = p.salvage
 	if !w.converge(60) {
 		w.violate("a new pool does not come up")
 	}
@@ -325,11 +324,12 @@ func (w *world) leave() {
 // heal mends everything; specs are equal and stay so.
 func (w *world) heal() {
 	w.tell("* everything heals")
-	w.dbCut, w.slow, w.rewindFails, w.witness.cut = false, false, false, map[Side]bool{}
+	w.dbCut, w.slow, w.witness.cut = false, false, map[Side]bool{}
 	state := w.sites[Home].obj.spec.PoolState
 	w.each(func(s *site) {
 		w.cut[s.side], s.apiDown, s.mute, s.frozen, s.op.partial = false, false, false, 0, false
-		s.obj.spec.PoolState, s.obj.spec.Maintenance = state, false
+		s.pods[0].deaf, s.pods[1].deaf = false, false
+		s.obj.spec.PoolState = state
 		s.obj.spec.Witness = s.obj.spec.Witness && w.sites[s.side.Other()].obj.spec.Witness
 		s.obj.rv++
 		w.powerOn(s)
@@ -360,6 +360,11 @@ func (w *world) converge(roundsEach int) bool {
 					w.obey(s)
 				}
 				advice[s.side] = s.op.d.Next
+				if !w.salvage && s.obj.status.Transition.Step == Salvaging && s.obj.prompts.AbandonTail != s.db.newest() {
+					w.tell("  at %s: the tail of epoch %d is abandoned", s.side, s.db.newest())
+					s.obj.prompts.AbandonTail = s.db.newest()
+					s.obj.rv++
+				}
 			})
 		}
 	}
@@ -436,6 +441,7 @@ func TestTwoSitesInRandomStories(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			for i := range *runs {
 				n := *seed + uint64(i)
+				p.salvage = n%2 == 0
 				r := rand.New(rand.NewPCG(n, 1))
 				list := p.events(r, 20+r.IntN(200))
 				w := tellStory(p, list)

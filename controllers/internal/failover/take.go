@@ -101,10 +101,8 @@ func (v *view) take(k Kind, token string) bool {
 		return true
 	}
 	switch {
-	case v.Peer.Servers.Known && v.Peer.Servers.Epoch > 0:
-		// Its API server may be dead while its pods live.
-		v.step(k, Claiming)
-		return v.do(Action{Kind: ShutPeer, Epoch: c.Epoch})
+	case v.keptDown():
+		return v.isolate(k)
 	case !db.Known:
 		return v.wait("the database does not answer")
 	case v.noData():

@@ -36,7 +36,7 @@ func (v *view) highest() int64 {
 	if v.Peer.Known {
 		known = max(known, v.Peer.Status.Epoch)
 	}
-	return max(known, v.Peer.Database.Newest(), v.Peer.Servers.Epoch, v.Witness.Epoch)
+	return max(known, v.Peer.Database.Newest(), v.Witness.Epoch)
 }
 
 // publishData says in the status what was seen of the own database.
@@ -87,6 +87,9 @@ func (v *view) hasData() bool { return v.Database.Known && v.Database.Data == Da
 func (v *view) noData() bool {
 	return v.Database.Known && (v.Database.Data == DataEmpty || v.Database.Data == DataPartial)
 }
+
+// keptDown tells whether nothing is known of the own database because it is ordered to stay down.
+func (v *view) keptDown() bool { return !v.Database.Known && v.Database.Fenced }
 
 // silent tells whether the peer's operator has been silent for long enough to go without it. Its API server may answer.
 func (v *view) silent() bool { return v.Peer.SilentFor >= v.Limits.PeerSilence }
