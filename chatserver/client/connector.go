@@ -39,10 +39,10 @@ func (t *turned) Error() string { return "turned away" }
 func signInSomewhere(ctx context.Context, o *Options, r *route, p patience) (*link, error) {
 	var last error
 	refusals := 0
-	wait := backOff(0)
+	r.rounds = 0
 	r.begin()
 	for attempt := 0; ; attempt++ {
-		if (attempt > 0 || p == forever) && !pause(ctx, wait) {
+		if (attempt > 0 || p == forever) && !pause(ctx, r.wait()) {
 			return nil, orElse(last, explain(o, r.configured[r.next], ctx.Err()))
 		}
 		server := r.take()
@@ -56,7 +56,7 @@ func signInSomewhere(ctx context.Context, o *Options, r *route, p patience) (*li
 		}
 		last = err
 		o.Log.Debug("sign-in failed", "err", err)
-		wait = r.afterwards(err, attempt+1, o.PlainTCP)
+		r.afterwards(err, o.PlainTCP)
 		switch kind := chat.KindOf(err); {
 		case kind == chat.Unavailable:
 			refusals = 0
@@ -85,22 +85,35 @@ func (r *route) settle(l *link, plain bool) {
 	}
 }
 
-// afterwards takes what a refusal says about the next attempt, and gives the time until then.
-func (r *route) afterwards(err error, attempt int, plain bool) time.Duration {
+// afterwards takes what a refusal says of where to go, and when to come again.
+func (r *route) afterwards(err error, plain bool) {
 	var t *turned
 	if !errors.As(err, &t) {
-		return backOff(attempt)
+		return
 	}
-	if t.target != "" && !plain && r.follow(t.target) {
-		return backOff(0)
+	if t.target != "" && !plain {
+		r.follow(t.target)
 	}
-	if t.after > 0 {
-		return min(backOff(attempt), t.after)
+	if t.after > 0 && (r.after == 0 || t.after < r.after) {
+		r.after = t.after
 	}
-	return backOff(attempt)
 }
 
-// backOff is the time before an attempt: doubling up to a limit, with half of it left to chance so that the clients of a
+// wait is the time until the next attempt: a moment from server to server, and the back-off from round to round, which is no
+// longer than a server has asked for. So a list with dead servers in it is gone through quickly.
+func (r *route) wait() time.Duration {
+	if !r.over() || r.tried == nil {
+		return backOff(0)
+	}
+	r.rounds++
+	d := backOff(r.rounds)
+	if r.after > 0 {
+		d = min(d, r.after)
+	}
+	return d
+}
+
+// backOff is the time before a round: doubling up to a limit, with half of it left to chance so that the clients of a
 // server that died do not come back in step.
 func backOff(attempt int) time.Duration {
 	d := min(backOffFirst<<min(attempt, 10), backOffMost)

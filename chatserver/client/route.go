@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"chatpool.dev/chatserver/client/internal/sip"
 )
@@ -15,17 +16,19 @@ const maxLearned = 8
 // from it. It has no I/O.
 type route struct {
 	configured []string
-	learned    []string // the newest last
-	next       int      // of configured, where a round begins
-	current    string   // the last one that took the user
-	round      []string // still to be tried in this round
-	tried      []string // in this round
+	learned    []string      // the newest last
+	next       int           // of configured, where a round begins
+	current    string        // the last one that took the user
+	round      []string      // still to be tried in this round
+	tried      []string      // in this round
+	rounds     int           // that are over, of this search
+	after      time.Duration // the shortest time after which a server of this round wants the client back; 0: none said
 }
 
 // begin starts a round: the user's servers in turn, beginning after the last one that was tried; then the learned ones. Who was
 // at a learned one begins there: it stands for a whole site.
 func (r *route) begin() {
-	r.tried = nil
+	r.tried, r.after = nil, 0
 	r.round = slices.Concat(r.configured[r.next:], r.configured[:r.next], r.learned)
 	if i := slices.Index(r.round, r.current); i >= 0 && !r.known(r.current) {
 		r.round = slices.Insert(slices.Delete(r.round, i, i+1), 0, r.current)
@@ -65,15 +68,14 @@ func (r *route) learn(server string) {
 }
 
 // follow lets a server that another one has pointed at be the next, unless this round has tried it: two servers that point at
-// each other keep nobody from a third. It tells whether it is.
-func (r *route) follow(server string) bool {
+// each other keep nobody from a third.
+func (r *route) follow(server string) {
 	r.learn(server)
 	if slices.Contains(r.tried, server) {
-		return false
+		return
 	}
 	r.round = slices.DeleteFunc(r.round, func(s string) bool { return s == server })
 	r.round = slices.Insert(r.round, 0, server)
-	return true
 }
 
 // target reads the Contact of a redirect. Only TLS is followed, so that nobody is led from TLS to plain TCP.

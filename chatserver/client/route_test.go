@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"chatpool.dev/chatserver/client/internal/sip"
 	"github.com/google/go-cmp/cmp"
@@ -86,5 +87,24 @@ func TestWhereARedirectPoints(t *testing.T) {
 		if got := target(m); got != want {
 			t.Errorf("%s: %q, want %q", contact, got, want)
 		}
+	}
+}
+
+func TestAListWithDeadServersIsGoneThroughQuickly(t *testing.T) {
+	r := &route{configured: []string{"a", "b", "c"}}
+	r.begin()
+	for round, most := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, backOffMost, backOffMost} {
+		for i := range 3 {
+			d := r.wait()
+			if first := i == 0 && round > 0; !first && d > backOffFirst || first && (d > most || d < most/4) {
+				t.Errorf("round %d, server %d: %s", round, i, d)
+			}
+			r.take()
+		}
+	}
+	r.afterwards(&turned{after: 2 * time.Second}, false)
+	r.afterwards(&turned{after: 3 * time.Second}, false)
+	if d := r.wait(); d != 2*time.Second {
+		t.Errorf("a server wants the client back after 2 s, and it waits for %s", d)
 	}
 }

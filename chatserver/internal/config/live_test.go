@@ -89,7 +89,14 @@ func TestConfigurationFollowsItsFile(t *testing.T) {
 		if live.Current().Directory.Users[0].Name != "carol" || !strings.Contains(log.String(), "shade") {
 			t.Errorf("a file of a newer version: %+v, %s", live.Current().Directory, log.String())
 		}
+		write(strings.Replace(good, `"site"`, `"active":[],"sites":[{"name":"home"},{"name":"away"}],"site"`, 1))
+		if c := live.Current(); !c.Maintenance() || c.Other() == nil || strings.Count(log.String(), "next start") != 1 {
+			t.Errorf("sites and servers in service wait for a restart: %+v", c)
+		}
 		write(good)
+		if live.Current().Maintenance() {
+			t.Error("the end of the maintenance waits for a restart")
+		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}

@@ -80,16 +80,16 @@ func (s *Server) Run(ctx context.Context) error {
 	before := false
 	for {
 		st := s.standing()
+		switch {
+		case st.away && !before:
+			s.Log.Info("clients are sent away", "sessions", s.Count(), "reason", st.why)
+		case before && !st.away:
+			s.Log.Info("clients are taken again")
+		}
 		if st.away {
-			all := s.all()
-			if !before || len(all) > 0 {
-				s.Log.Info("clients are sent away", "sessions", len(all), "reason", st.why)
-			}
-			for _, one := range all {
+			for _, one := range s.all() {
 				one.out.Close(sipedge.Moved)
 			}
-		} else if before {
-			s.Log.Info("clients are taken again")
 		}
 		before = st.away
 		select {
