@@ -147,6 +147,7 @@ type ServersSpec struct {
 	// site. Absent: every server of the active site. The others take no sessions. An empty list stops chat for
 	// maintenance: people stay signed in and read, posts get 503.
 	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=35
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[0-9]{1,2}$')",message="must be SITE/ORDINAL, such as home/0"
 	// +listType=set
 	// +optional
