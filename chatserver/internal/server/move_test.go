@@ -44,14 +44,16 @@ func (p *pool) front(ctx context.Context, one *pod) string {
 	return fmt.Sprint(r.StatusCode, " ", r.Header.Get("Location"))
 }
 
-// move ends an epoch where it is, and opens the next one on the other site's servers, as the two operators do.
-func move(epoch int64, from, to *pool, old, new []*pod) {
+// move ends an epoch where it is, and opens the next one on the other site's servers, as the two operators do; meanwhile the
+// database may take its time.
+func move(epoch int64, from, to *pool, old, new []*pod, meanwhile func()) {
 	_, err := from.admin(old[0]).Quiesce(from.context(), epoch)
 	from.check(err)
 	for _, one := range old { // granted: it is not coming back
 		_, err := from.admin(one).Deactivate(from.context())
 		from.check(err)
 	}
+	meanwhile()
 	to.record(new[0], adminapi.Recording{Epoch: epoch + 1, Site: to.config.Site})
 	for _, one := range new {
 		to.open(one, adminapi.Opening{Epoch: epoch + 1})
@@ -94,10 +96,12 @@ func TestAPoolMovesToItsOtherSiteAndBackUnderLoad(t *testing.T) {
 	}
 	reached(100)
 	run.Mark("to the backup")
-	move(1, home, backup, h, b)
+	move(1, home, backup, h, b, func() {
+		home.await("clients go from site to site", func(context.Context) bool { return run.Progress().Losses >= 6 })
+	})
 	reached(run.Progress().Accepted + 100)
 	run.Mark("back home")
-	move(2, backup, home, b, h)
+	move(2, backup, home, b, h, func() {})
 	reached(run.Progress().Accepted + 100)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -87,7 +87,7 @@ func TestSIPEOverAMove(t *testing.T) {
 			if !slow {
 				dns.leadsTo(b.SIP)
 			}
-			move(1, home, backup, []*pod{h}, []*pod{b})
+			move(1, home, backup, []*pod{h}, []*pod{b}, func() {})
 			bob := backup.dial("bob", b)
 			backup.join(bob, "Desk")
 			backup.post(bob, room, "at the backup")
