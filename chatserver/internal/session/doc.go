@@ -13,7 +13,7 @@
 //     between the question and the commit, the question is asked again.
 //   - Whoever is not allowed to use chat any more loses his sessions.
 //   - In a pool with two sites a server without the right to accept posts keeps its sessions for RedirectAfter, or after a
-//     quiesce for QuiesceGrace, and answers posts 503. Then it takes no new ones, names the other site to those who ask, and
+//     quiesce for QuiesceGrace, at its start for StartGrace, and answers posts 503. Then it takes no new ones, names the other site to those who ask, and
 //     moves those that it has. A server that is not in service moves them too, to others of its own site.
 //   - A panic ends the session that it happened in, and no other.
 package session

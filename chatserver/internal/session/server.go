@@ -62,6 +62,7 @@ type Server struct {
 	metrics *metrics
 	// inFlight counts the posts that are not settled.
 	inFlight atomic.Int64
+	hadRight atomic.Bool // it was activated since its start
 
 	mu       sync.Mutex
 	stopping bool

@@ -13,6 +13,9 @@ import (
 const (
 	// RedirectAfter is after how long without activation clients are sent to the other site: a short gap sends nobody away.
 	RedirectAfter = 3 * time.Second
+	// StartGrace is the same for a server that was never activated: one that starts where the pool is watches its neighbours
+	// for some seconds first.
+	StartGrace = 8 * time.Second
 	// QuiesceGrace is the same after a quiesce, which may be taken back.
 	QuiesceGrace = 10 * time.Second
 	// attendEvery is how often it is looked whether sessions must go.
@@ -32,11 +35,14 @@ type standing struct {
 	why string
 }
 
-// stand decides from the configuration and from the server's right to accept posts.
-func stand(c *adminapi.PoolConfig, pod string, right adminapi.Activation) standing {
+// stand decides from the configuration and from the server's right to accept posts, which it had before or not.
+func stand(c *adminapi.PoolConfig, pod string, right adminapi.Activation, had bool) standing {
 	grace := RedirectAfter
-	if right.Quiesced > 0 {
+	switch {
+	case right.Quiesced > 0:
 		grace = QuiesceGrace
+	case !had:
+		grace = StartGrace
 	}
 	other := c.Other()
 	switch {
@@ -49,7 +55,11 @@ func stand(c *adminapi.PoolConfig, pod string, right adminapi.Activation) standi
 }
 
 func (s *Server) standing() standing {
-	return stand(s.Config(), s.Name, s.Right())
+	right := s.Right()
+	if right.Active() {
+		s.hadRight.Store(true)
+	}
+	return stand(s.Config(), s.Name, right, s.hadRight.Load())
 }
 
 // Away implements sipedge.Backend.

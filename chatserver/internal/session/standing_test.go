@@ -44,8 +44,7 @@ func twoSites(c *adminapi.PoolConfig) {
 func attended(t *testing.T, test func(w *world, r *right)) {
 	inWorld(t, func(w *world) {
 		w.configure(twoSites)
-		r := &right{}
-		r.set(adminapi.Activation{Epoch: 1})
+		r := &right{since: time.Now()}
 		w.server.Right = r.get
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan struct{})
@@ -66,15 +65,17 @@ var toBackup = &sipedge.Away{Target: "b.test:5061", RetryAfter: 2, Reason: "the 
 
 func TestWhenClientsAreSentToTheOtherSite(t *testing.T) {
 	for sentence, c := range map[string]struct {
-		lost  adminapi.Activation
-		after time.Duration
+		had, lost adminapi.Activation
+		after     time.Duration
 	}{
-		"a server that lost its right":           {adminapi.Activation{}, session.RedirectAfter},
-		"a server whose quiesce is not reopened": {adminapi.Activation{Quiesced: 1}, session.QuiesceGrace},
+		"a server that starts at the standby":    {adminapi.Activation{}, adminapi.Activation{}, session.StartGrace},
+		"a server that lost its right":           {adminapi.Activation{Epoch: 1}, adminapi.Activation{}, session.RedirectAfter},
+		"a server whose quiesce is not reopened": {adminapi.Activation{Epoch: 1}, adminapi.Activation{Quiesced: 1}, session.QuiesceGrace},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			attended(t, func(w *world, r *right) {
-				alice := w.phone("alice", "e1")
+				r.set(c.had)
+				alice := w.after(time.Second).phone("alice", "e1")
 				r.set(c.lost)
 				w.after(c.after - time.Second)
 				if a := w.server.Away(); a != nil || alice.reason() != "" {
@@ -105,7 +106,8 @@ func TestWhenClientsAreSentToTheOtherSite(t *testing.T) {
 
 func TestAQuiesceThatIsTakenBackMovesNobody(t *testing.T) {
 	attended(t, func(w *world, r *right) {
-		alice := w.phone("alice", "e1")
+		r.set(adminapi.Activation{Epoch: 1})
+		alice := w.after(time.Second).phone("alice", "e1")
 		r.set(adminapi.Activation{Quiesced: 1})
 		w.after(session.QuiesceGrace - time.Second)
 		r.set(adminapi.Activation{Epoch: 1})
@@ -118,7 +120,8 @@ func TestAQuiesceThatIsTakenBackMovesNobody(t *testing.T) {
 // Right after the shut of a server that had been quiesced its clients go: its seconds count from the quiesce.
 func TestAQuiesceThatEndsInAShutMovesAtOnce(t *testing.T) {
 	attended(t, func(w *world, r *right) {
-		alice := w.phone("alice", "e1")
+		r.set(adminapi.Activation{Epoch: 1})
+		alice := w.after(time.Second).phone("alice", "e1")
 		r.set(adminapi.Activation{Quiesced: 1})
 		w.after(5 * time.Second)
 		r.set(adminapi.Activation{Seconds: 5})
@@ -129,7 +132,8 @@ func TestAQuiesceThatEndsInAShutMovesAtOnce(t *testing.T) {
 }
 
 func TestServersInServiceAndMaintenance(t *testing.T) {
-	attended(t, func(w *world, _ *right) {
+	attended(t, func(w *world, r *right) {
+		r.set(adminapi.Activation{Epoch: 1})
 		active := func(list ...string) {
 			w.configure(func(c *adminapi.PoolConfig) { c.Active = &list })
 			w.after(300 * time.Millisecond)
