@@ -48,7 +48,7 @@ func (c *Client) PutCategory(ctx context.Context, key string, cat Category) (Cat
 	return call[CategoryStatus](ctx, c, http.MethodPut, objectPath("categories", key), cat)
 }
 
-// Category reads the category of the key.
+// Category reads the category of the key; one that was deleted is Withdrawn, one that never was there is NotFound.
 func (c *Client) Category(ctx context.Context, key string) (CategoryState, error) {
 	return call[CategoryState](ctx, c, http.MethodGet, objectPath("categories", key), nil)
 }
@@ -64,7 +64,7 @@ func (c *Client) PutRoom(ctx context.Context, key string, room Room) (RoomStatus
 	return call[RoomStatus](ctx, c, http.MethodPut, objectPath("rooms", key), room)
 }
 
-// Room reads the room of the key.
+// Room reads the room of the key; one that was deleted is Withdrawn, one that never was there is NotFound.
 func (c *Client) Room(ctx context.Context, key string) (RoomState, error) {
 	return call[RoomState](ctx, c, http.MethodGet, objectPath("rooms", key), nil)
 }

@@ -1,6 +1,10 @@
 package adminapi
 
-import "chatpool.dev/chatserver/chat"
+import (
+	"time"
+
+	"chatpool.dev/chatserver/chat"
+)
 
 // Category is a category as it is declared.
 type Category struct {
@@ -13,6 +17,9 @@ type Category struct {
 	ChatHistory *bool `json:"chatHistory,omitempty"`
 	FileUpload  bool  `json:"fileUpload,omitempty"`
 	Invitations bool  `json:"invitations,omitempty"`
+	// Declared is a hash of the declaration, computed by who declares; the pool keeps it with the category and gives it
+	// back. An empty one is kept, too: it is then not known what was declared last.
+	Declared string `json:"declared,omitempty"`
 }
 
 // CategoryStatus is what the pool knows of a category.
@@ -27,6 +34,9 @@ type CategoryStatus struct {
 type CategoryState struct {
 	Category
 	CategoryStatus
+	// Withdrawn is when the key's category was deleted, by the pool's clock: the pool has nothing under the key, and the
+	// other fields say nothing. Nil while there is one.
+	Withdrawn *time.Time `json:"withdrawn,omitempty"`
 }
 
 // Room is a room as it is declared.
@@ -42,6 +52,7 @@ type Room struct {
 	Members     []chat.Principal `json:"members,omitempty"`
 	Managers    []chat.Principal `json:"managers,omitempty"`
 	Presenters  []chat.Principal `json:"presenters,omitempty"`
+	Declared    string           `json:"declared,omitempty"` // as in Category
 }
 
 // RoomStatus is what the pool knows of a room.
@@ -59,6 +70,7 @@ type RoomStatus struct {
 type RoomState struct {
 	Room
 	RoomStatus
+	Withdrawn *time.Time `json:"withdrawn,omitempty"` // as in CategoryState
 }
 
 // Status is the answer of one pod about itself.

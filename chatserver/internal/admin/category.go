@@ -17,11 +17,14 @@ func (a *api) putCategory(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+	if err := checkDeclared(in.Declared); err != nil {
+		return nil, err
+	}
 	c, err := categoryOf(in)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := a.Categories.PutCategory(r.Context(), k, c, a.Groups)
+	rec, err := a.Categories.PutCategory(r.Context(), k, c, in.Declared, a.Groups)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +41,15 @@ func (a *api) category(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !rec.Withdrawn.IsZero() {
+		return adminapi.CategoryState{Withdrawn: &rec.Withdrawn}, nil
+	}
 	c := rec.Category
 	return adminapi.CategoryState{
 		Category: adminapi.Category{
 			Name: c.Name, Description: c.Description,
 			AllowedMembers: c.Allowed, DeniedMembers: c.Denied, Creators: c.Creators,
-			ChatHistory: &c.ChatHistory, FileUpload: c.FileUpload, Invitations: c.Invitations,
+			ChatHistory: &c.ChatHistory, FileUpload: c.FileUpload, Invitations: c.Invitations, Declared: rec.Declared,
 		},
 		CategoryStatus: a.categoryStatus(rec),
 	}, nil

@@ -17,14 +17,14 @@ import (
 
 // Categories is where categories are kept.
 type Categories interface {
-	PutCategory(ctx context.Context, key string, c chat.Category, g pg.Groups) (pg.CategoryRecord, error)
+	PutCategory(ctx context.Context, key string, c chat.Category, hash string, g pg.Groups) (pg.CategoryRecord, error)
 	Category(ctx context.Context, key string) (pg.CategoryRecord, error)
 	DeleteCategory(ctx context.Context, key string, retain bool) error
 }
 
 // Rooms is where rooms are kept.
 type Rooms interface {
-	PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error)
+	PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, hash string, g pg.Groups) (pg.RoomRecord, error)
 	Room(ctx context.Context, key string) (pg.RoomRecord, error)
 	DeleteRoom(ctx context.Context, key string, retain bool) error
 }
@@ -143,6 +143,16 @@ func retain(r *http.Request) (bool, error) {
 	default:
 		return false, chat.FieldErrorf("retain", "%q: want true or false", v)
 	}
+}
+
+// maxDeclared bounds the hash of a declaration, in bytes.
+const maxDeclared = 128
+
+func checkDeclared(hash string) error {
+	if len(hash) > maxDeclared {
+		return chat.FieldErrorf("declared", "%d bytes: want at most %d", len(hash), maxDeclared)
+	}
+	return nil
 }
 
 func decode(r *http.Request, v any) error {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
@@ -28,14 +29,16 @@ const (
 type fakeStore struct {
 	err      error
 	key      string
+	hash     string
+	gone     time.Time // when the object was deleted
 	category chat.Category
 	room     chat.Room
 	retain   bool
 	panics   bool
 }
 
-func (s *fakeStore) PutCategory(ctx context.Context, key string, c chat.Category, _ pg.Groups) (pg.CategoryRecord, error) {
-	s.key, s.category = key, c
+func (s *fakeStore) PutCategory(ctx context.Context, key string, c chat.Category, hash string, _ pg.Groups) (pg.CategoryRecord, error) {
+	s.key, s.category, s.hash = key, c, hash
 	return s.Category(ctx, key)
 }
 
@@ -45,7 +48,7 @@ func (s *fakeStore) Category(_ context.Context, key string) (pg.CategoryRecord, 
 	}
 	c := s.category
 	c.ID, c.Version = categoryID, 3
-	return pg.CategoryRecord{Key: key, Category: c, Rooms: 2}, s.err
+	return pg.CategoryRecord{Key: key, Category: c, Rooms: 2, Declared: s.hash, Withdrawn: s.gone}, s.err
 }
 
 func (s *fakeStore) DeleteCategory(_ context.Context, key string, retain bool) error {
@@ -53,15 +56,15 @@ func (s *fakeStore) DeleteCategory(_ context.Context, key string, retain bool) e
 	return s.err
 }
 
-func (s *fakeStore) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g pg.Groups) (pg.RoomRecord, error) {
-	s.key, s.room = key, r
+func (s *fakeStore) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, hash string, g pg.Groups) (pg.RoomRecord, error) {
+	s.key, s.room, s.hash = key, r, hash
 	return s.Room(ctx, key)
 }
 
 func (s *fakeStore) Room(_ context.Context, key string) (pg.RoomRecord, error) {
 	r := s.room
 	r.ID, r.Version = roomID, 5
-	return pg.RoomRecord{Key: key, CategoryKey: "chat/trading", Room: r, OutOfScope: []chat.Principal{"sip:mallory@x.test"}, Participants: 7, Head: chat.At(1, 42)}, s.err
+	return pg.RoomRecord{Key: key, CategoryKey: "chat/trading", Room: r, OutOfScope: []chat.Principal{"sip:mallory@x.test"}, Participants: 7, Head: chat.At(1, 42), Declared: s.hash, Withdrawn: s.gone}, s.err
 }
 
 func (s *fakeStore) DeleteRoom(_ context.Context, key string, retain bool) error {
@@ -154,6 +157,33 @@ func TestRoomComesAndGoes(t *testing.T) {
 	}
 }
 
+func TestTheHashOfADeclarationIsKeptForWhoCompares(t *testing.T) {
+	deleted := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	for path, body := range map[string]string{
+		categoryPath: `{"name":"Trading","declared":"abc"}`,
+		roomPath:     `{"category":"chat/trading","name":"Desk","declared":"abc"}`,
+	} {
+		var state struct {
+			ID        chat.ID
+			Declared  string
+			Withdrawn *time.Time
+		}
+		s := &fakeStore{}
+		if status, answer, _ := call(s, adminapi.OperatorName, "PUT "+path, body); status != 200 || s.hash != "abc" {
+			t.Errorf("put %s: %d %s, hash %q", path, status, answer, s.hash)
+		}
+		_, answer, _ := call(s, adminapi.OperatorName, "GET "+path, "")
+		if err := json.Unmarshal([]byte(answer), &state); err != nil || state.Declared != "abc" || state.Withdrawn != nil {
+			t.Errorf("get %s: %s (%v)", path, answer, err)
+		}
+		state.ID = ""
+		_, answer, _ = call(&fakeStore{gone: deleted}, adminapi.OperatorName, "GET "+path, "")
+		if err := json.Unmarshal([]byte(answer), &state); err != nil || state.Withdrawn == nil || !state.Withdrawn.Equal(deleted) || state.ID != "" {
+			t.Errorf("get %s, whose object was deleted: %s (%v)", path, answer, err)
+		}
+	}
+}
+
 func TestCallsThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		caller, request, body string
@@ -173,6 +203,7 @@ func TestCallsThatAreRefused(t *testing.T) {
 		"a room without a name":          {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b"}`, 422, "name"},
 		"a privacy that is none":         {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","privacy":"open"}`, 422, "privacy"},
 		"presenters in a normal room":    {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","presenters":["sip:a@x.test"]}`, 422, "presenters"},
+		"a hash that is too long":        {adminapi.OperatorName, "PUT " + categoryPath, `{"name":"x","declared":"` + strings.Repeat("a", 129) + `"}`, 422, "declared"},
 		"a manager that is nobody":       {adminapi.OperatorName, "PUT " + roomPath, `{"category":"a/b","name":"x","managers":["bob"]}`, 422, "managers"},
 		"a category without a name":      {adminapi.OperatorName, "PUT " + categoryPath, `{}`, 422, "name"},
 		"denied members that are nobody": {adminapi.OperatorName, "PUT " + categoryPath, `{"name":"x","deniedMembers":["bob"]}`, 422, "deniedMembers"},

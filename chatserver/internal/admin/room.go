@@ -21,11 +21,14 @@ func (a *api) putRoom(r *http.Request) (any, error) {
 	if in.Category == "" {
 		return nil, chat.FieldErrorf("category", "must not be empty: a room is in a category")
 	}
+	if err := checkDeclared(in.Declared); err != nil {
+		return nil, err
+	}
 	room, err := roomOf(in)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := a.Rooms.PutRoom(r.Context(), k, in.Category, room, a.Groups)
+	rec, err := a.Rooms.PutRoom(r.Context(), k, in.Category, room, in.Declared, a.Groups)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +45,15 @@ func (a *api) room(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !rec.Withdrawn.IsZero() {
+		return adminapi.RoomState{Withdrawn: &rec.Withdrawn}, nil
+	}
 	room := rec.Room
 	return adminapi.RoomState{
 		Room: adminapi.Room{
 			Category: rec.CategoryKey, Name: room.Name, Description: room.Description,
 			Privacy: room.Privacy, Type: room.Type, Invitations: room.Invitations, Disabled: room.Disabled,
-			Members: room.Members, Managers: room.Managers, Presenters: room.Presenters,
+			Members: room.Members, Managers: room.Managers, Presenters: room.Presenters, Declared: rec.Declared,
 		},
 		RoomStatus: a.roomStatus(rec),
 	}, nil

@@ -168,10 +168,10 @@ func (p *pod) room() chat.ID {
 }
 
 func (p *pod) makeRoom(id *chat.ID) error {
-	if _, err := p.PutCategory(p.t.Context(), "ns/cat", chat.Category{Name: "cat", Allowed: []chat.Principal{"domain:example.com"}, ChatHistory: true}, nil); err != nil {
+	if _, err := p.PutCategory(p.t.Context(), "ns/cat", chat.Category{Name: "cat", Allowed: []chat.Principal{"domain:example.com"}, ChatHistory: true}, "", nil); err != nil {
 		return err
 	}
-	r, err := p.PutRoom(p.t.Context(), "ns/room", "ns/cat", chat.Room{Name: "room", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}, nil)
+	r, err := p.PutRoom(p.t.Context(), "ns/room", "ns/cat", chat.Room{Name: "room", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}, "", nil)
 	*id = r.Room.ID
 	return err
 }

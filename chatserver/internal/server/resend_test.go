@@ -105,7 +105,7 @@ func runPod(t *testing.T, path, name string) *Server {
 func makeRoom(t *testing.T, ctx context.Context, s *Server) chat.ID {
 	t.Helper()
 	for {
-		_, err := s.store.PutCategory(ctx, "a/c", chat.Category{Name: "C", Allowed: []chat.Principal{"domain:x.test"}, ChatHistory: true}, nil)
+		_, err := s.store.PutCategory(ctx, "a/c", chat.Category{Name: "C", Allowed: []chat.Principal{"domain:x.test"}, ChatHistory: true}, "", nil)
 		if err == nil {
 			break
 		}
@@ -113,7 +113,7 @@ func makeRoom(t *testing.T, ctx context.Context, s *Server) chat.ID {
 			t.Fatal(err)
 		}
 	}
-	rec, err := s.store.PutRoom(ctx, "a/r", "a/c", chat.Room{Name: "R", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}, nil)
+	rec, err := s.store.PutRoom(ctx, "a/r", "a/c", chat.Room{Name: "R", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,20 +39,20 @@ func TestTheSameContentChangesNothing(t *testing.T) {
 	t.Parallel()
 	p := run(t, "a", pgtest.Database(t), nil)
 	ctx := t.Context()
-	c, err := p.PutCategory(ctx, "ns/c", category("c"), nil)
+	c, err := p.PutCategory(ctx, "ns/c", category("c"), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := p.PutRoom(ctx, "ns/r", "ns/c", room("r"), nil)
+	r, err := p.PutRoom(ctx, "ns/r", "ns/c", room("r"), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := p.changes(0)
-	c2, err := p.PutCategory(ctx, "ns/c", category("c"), nil)
+	c2, err := p.PutCategory(ctx, "ns/c", category("c"), "", nil)
 	if diff := cmp.Diff(c.Category, c2.Category, cmpopts.EquateEmpty()); diff != "" || err != nil || c2.Rooms != 1 {
 		t.Errorf("category: %s%v", diff, err)
 	}
-	r2, err := p.PutRoom(ctx, "ns/r", "ns/c", room("r"), nil)
+	r2, err := p.PutRoom(ctx, "ns/r", "ns/c", room("r"), "", nil)
 	if diff := cmp.Diff(r, r2, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Errorf("room: %s%v", diff, err)
 	}
@@ -76,7 +76,7 @@ func TestChangesSinceARevision(t *testing.T) {
 	}
 	changed := room("room 1")
 	changed.Description = "new"
-	if _, err := p.PutRoom(ctx, "ns/room-1", "ns/cat", changed, nil); err != nil {
+	if _, err := p.PutRoom(ctx, "ns/room-1", "ns/cat", changed, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.DeleteRoom(ctx, "ns/room-2", false); err != nil {
@@ -107,13 +107,13 @@ func TestAScopeThatShrinksEndsRightsAtOnce(t *testing.T) {
 	}
 	c := category("c")
 	c.Allowed = []chat.Principal{alice, traders}
-	if _, err := p.PutCategory(ctx, "ns/c", c, groups); err != nil {
+	if _, err := p.PutCategory(ctx, "ns/c", c, "", groups); err != nil {
 		t.Fatal(err)
 	}
 	r := room("r")
 	r.Privacy = chat.Secret
 	r.Members, r.Managers = []chat.Principal{alice, bob, sales, "sip:eve@example.com"}, []chat.Principal{alice, sales}
-	rec, err := p.PutRoom(ctx, "ns/r", "ns/c", r, groups)
+	rec, err := p.PutRoom(ctx, "ns/r", "ns/c", r, "", groups)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestAScopeThatShrinksEndsRightsAtOnce(t *testing.T) {
 		t.Error(diff)
 	}
 	c.Allowed = []chat.Principal{traders, sales}
-	if _, err := p.PutCategory(ctx, "ns/c", c, groups); err != nil {
+	if _, err := p.PutCategory(ctx, "ns/c", c, "", groups); err != nil {
 		t.Fatal(err)
 	}
 	if got := result(t, p.post(draft(rec.Room.ID, alice, 1), rec.Room.Version)); !errors.Is(got.Err, pg.ErrStale) || !chat.Is(got.Err, chat.Conflict) {
@@ -152,16 +152,16 @@ func TestKeysAndNames(t *testing.T) {
 	t.Parallel()
 	p := run(t, "a", pgtest.Database(t), nil)
 	ctx := t.Context()
-	_, err := p.PutRoom(ctx, "ns/r", "ns/none", room("r"), nil)
+	_, err := p.PutRoom(ctx, "ns/r", "ns/none", room("r"), "", nil)
 	field(t, err, chat.NotFound, "category")
 	rs := p.rooms(2)
-	_, err = p.PutRoom(ctx, "other/r", "ns/cat", room("room 0"), nil)
+	_, err = p.PutRoom(ctx, "other/r", "ns/cat", room("room 0"), "", nil)
 	field(t, err, chat.Conflict, "name")
-	_, err = p.PutRoom(ctx, "ns/room-1", "ns/cat", room("room 0"), nil)
+	_, err = p.PutRoom(ctx, "ns/room-1", "ns/cat", room("room 0"), "", nil)
 	field(t, err, chat.Conflict, "name")
-	_, err = p.PutCategory(ctx, "other/cat", category("cat"), nil)
+	_, err = p.PutCategory(ctx, "other/cat", category("cat"), "", nil)
 	field(t, err, chat.Conflict, "name")
-	_, err = p.PutRoom(ctx, "ns/r", "ns/cat", room(" "), nil)
+	_, err = p.PutRoom(ctx, "ns/r", "ns/cat", room(" "), "", nil)
 	field(t, err, chat.Invalid, "name")
 	err = p.DeleteCategory(ctx, "ns/cat", false)
 	field(t, err, chat.Conflict, "")
@@ -170,7 +170,7 @@ func TestKeysAndNames(t *testing.T) {
 	_, err = p.Category(ctx, "ns/none")
 	field(t, err, chat.NotFound, "")
 	field(t, p.DeleteRoom(ctx, "ns/none", false), chat.NotFound, "")
-	if renamed, err := p.PutRoom(ctx, "ns/room-1", "ns/cat", room("another name"), nil); err != nil || renamed.Room.ID != rs[1].ID {
+	if renamed, err := p.PutRoom(ctx, "ns/room-1", "ns/cat", room("another name"), "", nil); err != nil || renamed.Room.ID != rs[1].ID {
 		t.Errorf("%+v %v", renamed, err)
 	}
 	if c, err := p.Category(ctx, "ns/cat"); err != nil || c.Rooms != 2 || c.Key != "ns/cat" {
@@ -197,10 +197,10 @@ func TestWhatIsRetainedIsAdoptedByName(t *testing.T) {
 	if got := result(t, p.post(draft(r.ID, alice, 2), r.Version)); !errors.Is(got.Err, pg.ErrStale) {
 		t.Errorf("a post into a room that was disabled meanwhile: %+v", got)
 	}
-	if _, err := p.PutCategory(ctx, "new/cat", category("cat"), nil); err != nil {
+	if _, err := p.PutCategory(ctx, "new/cat", category("cat"), "", nil); err != nil {
 		t.Fatal(err)
 	}
-	adopted, err := p.PutRoom(ctx, "new/r", "new/cat", room("room 0"), nil)
+	adopted, err := p.PutRoom(ctx, "new/r", "new/cat", room("room 0"), "", nil)
 	if err != nil || adopted.Room.ID != r.ID || adopted.Room.Disabled || adopted.Head != chat.At(1, 1) {
 		t.Fatalf("%+v %v", adopted, err)
 	}
@@ -246,7 +246,7 @@ func TestACatalogChangeThatWaitsForTheMirrorIsThereAfterwards(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	put := make(chan error, 1)
 	go func() {
-		_, err := a.PutRoom(ctx, "ns/late", "ns/cat", room("late"), nil)
+		_, err := a.PutRoom(ctx, "ns/late", "ns/cat", room("late"), "", nil)
 		put <- err
 	}()
 	eventually(t, "its commit waits", func() bool { return waiting(t, conn) == 1 })
@@ -262,7 +262,7 @@ func TestACatalogChangeThatWaitsForTheMirrorIsThereAfterwards(t *testing.T) {
 		_, err := b.Room(t.Context(), "ns/late")
 		return err == nil
 	})
-	again, err := a.PutRoom(t.Context(), "ns/late", "ns/cat", room("late"), nil)
+	again, err := a.PutRoom(t.Context(), "ns/late", "ns/cat", room("late"), "", nil)
 	if err != nil || again.Room.Version != 1 {
 		t.Errorf("the same again: %+v %v", again, err)
 	}
@@ -333,7 +333,7 @@ func TestALargeCategoryIsEvaluatedAgainInOneGo(t *testing.T) {
 	c := category("cat")
 	c.Denied = []chat.Principal{alice}
 	start := time.Now()
-	rec, err := p.PutCategory(t.Context(), "ns/cat", c, nil)
+	rec, err := p.PutCategory(t.Context(), "ns/cat", c, "", nil)
 	if err != nil || rec.Rooms != 5001 {
 		t.Fatal(rec.Rooms, err)
 	}

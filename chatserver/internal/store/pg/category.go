@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,11 +15,16 @@ type CategoryRecord struct {
 	Key      string // "" if no object declares it
 	Category chat.Category
 	Rooms    int
+	// Declared is the hash that came with the last put; "" if none did.
+	Declared string
+	// Withdrawn is when the object that declared the key was deleted; the record has nothing else then. It is zero while
+	// there is a category of the key.
+	Withdrawn time.Time
 }
 
 const categoryColumns = `
 SELECT c.id, coalesce(c.key, ''), c.name, c.description, c.allowed, c.denied, c.creators, c.chat_history, c.file_upload, c.invitations,
-    c.version, (SELECT count(*) FROM room WHERE category_id = c.id)
+    c.version, (SELECT count(*) FROM room WHERE category_id = c.id), c.declared
 FROM category c`
 
 func scanCategory(row pgx.CollectableRow) (CategoryRecord, error) {
@@ -26,29 +32,29 @@ func scanCategory(row pgx.CollectableRow) (CategoryRecord, error) {
 	var id [16]byte
 	c := &r.Category
 	err := row.Scan(&id, &r.Key, &c.Name, &c.Description, &c.Allowed, &c.Denied, &c.Creators, &c.ChatHistory, &c.FileUpload,
-		&c.Invitations, &c.Version, &r.Rooms)
+		&c.Invitations, &c.Version, &r.Rooms, &r.Declared)
 	c.ID = idOf(id)
 	return r, err
 }
 
 const putCategory = `
-INSERT INTO category (id, key, name, description, allowed, denied, creators, chat_history, file_upload, invitations, version, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO category (id, key, name, description, allowed, denied, creators, chat_history, file_upload, invitations, version, revision, declared)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (id) DO UPDATE SET key = $2, name = $3, description = $4, allowed = $5, denied = $6, creators = $7, chat_history = $8,
-    file_upload = $9, invitations = $10, version = $11, revision = $12`
+    file_upload = $9, invitations = $10, version = $11, revision = $12, declared = $13`
 
 // PutCategory makes or changes the category declared under key; its ID and Version are given by the store. The same content
-// changes nothing. A category of that name without a key is adopted; one with another key is a Conflict of field "name".
+// changes nothing but the hash of the declaration, which is kept for whoever compares. A category of that name without a key is adopted; one with another key is a Conflict of field "name".
 // When the scope changes, the lists of all its rooms are evaluated again in the same transaction, and the versions of
 // all rooms grow, so that no post that was authorized before gets in after.
-func (s *Store) PutCategory(ctx context.Context, key string, c chat.Category, g Groups) (CategoryRecord, error) {
+func (s *Store) PutCategory(ctx context.Context, key string, c chat.Category, hash string, g Groups) (CategoryRecord, error) {
 	var r CategoryRecord
 	if err := chat.ValidateCategory(&c); err != nil {
 		return r, err
 	}
 	c.Allowed, c.Denied, c.Creators = list(c.Allowed), list(c.Denied), list(c.Creators)
 	err := s.change(ctx, func(ctx context.Context, tx *pgx.Conn, revision int64) (changed bool, err error) {
-		r, changed, err = s.placeCategory(ctx, tx, key, c, g, revision)
+		r, changed, err = placeCategory(ctx, tx, CategoryRecord{Key: key, Category: c, Declared: hash}, g, revision)
 		return changed, err
 	})
 	if err != nil {
@@ -57,24 +63,26 @@ func (s *Store) PutCategory(ctx context.Context, key string, c chat.Category, g 
 	return r, nil
 }
 
-func (s *Store) placeCategory(ctx context.Context, tx *pgx.Conn, key string, c chat.Category, g Groups, revision int64) (CategoryRecord, bool, error) {
-	old, found, err := find(ctx, tx, categoryColumns, "c", key, c.Name, scanCategory, func(r CategoryRecord) string { return r.Key })
+func placeCategory(ctx context.Context, tx *pgx.Conn, r CategoryRecord, g Groups, revision int64) (CategoryRecord, bool, error) {
+	old, found, err := find(ctx, tx, categoryColumns, "c", r.Key, r.Category.Name, scanCategory, func(r CategoryRecord) string { return r.Key })
 	if err != nil {
-		return old, false, err
+		return r, false, err
 	}
-	r := CategoryRecord{Key: key, Category: c, Rooms: old.Rooms}
-	r.Category.ID, r.Category.Version = old.Category.ID, old.Category.Version
-	if found && old.Key == key && sameCategory(&old.Category, &c) {
-		return r, false, nil
+	n := &r.Category
+	r.Rooms, n.ID, n.Version = old.Rooms, old.Category.ID, old.Category.Version
+	if found && old.Key == r.Key && sameCategory(&old.Category, n) {
+		return r, false, redeclare(ctx, tx, "category", r.Key, old.Declared, r.Declared)
 	}
 	if !found {
-		r.Category.ID = newID()
+		n.ID = newID()
 	}
-	r.Category.Version++
-	n := &r.Category
+	n.Version++
+	if err := forgetWithdrawn(ctx, tx, "category", r.Key); err != nil {
+		return r, false, err
+	}
 	id, _ := uuidOf(n.ID)
-	if _, err = tx.Exec(ctx, putCategory, id, key, n.Name, n.Description, n.Allowed, n.Denied, n.Creators, n.ChatHistory,
-		n.FileUpload, n.Invitations, n.Version, revision); err != nil {
+	if _, err = tx.Exec(ctx, putCategory, id, r.Key, n.Name, n.Description, n.Allowed, n.Denied, n.Creators, n.ChatHistory,
+		n.FileUpload, n.Invitations, n.Version, revision, r.Declared); err != nil {
 		return r, false, err
 	}
 	if found && !sameRights(&old.Category, n) {
@@ -103,9 +111,12 @@ func rescope(ctx context.Context, tx *pgx.Conn, c *chat.Category, g Groups, revi
 	return tx.SendBatch(ctx, b).Close()
 }
 
-// Category gives the category declared under key, or NotFound.
+// Category gives the category declared under key, or when its object was deleted, or NotFound.
 func (s *Store) Category(ctx context.Context, key string) (CategoryRecord, error) {
 	r, err := one(ctx, s, categoryColumns+` WHERE c.key = $1`, key, scanCategory)
+	if errors.Is(err, pgx.ErrNoRows) {
+		r.Withdrawn, err = s.withdrawn(ctx, "category", key)
+	}
 	if err != nil {
 		return CategoryRecord{}, catalogError("read category", key, err)
 	}
@@ -123,11 +134,16 @@ func (s *Store) DeleteCategory(ctx context.Context, key string, retain bool) err
 		}
 		id, _ := uuidOf(r.Category.ID)
 		if retain {
-			_, err = tx.Exec(ctx, `UPDATE category SET key = NULL WHERE id = $1`, id)
-			return true, err
+			if _, err = tx.Exec(ctx, `UPDATE category SET key = NULL, declared = '' WHERE id = $1`, id); err != nil {
+				return false, err
+			}
+			return true, withdraw(ctx, tx, "category", key)
 		}
 		if r.Rooms > 0 {
 			return false, chat.Errorf(chat.Conflict, "category %q still has %d rooms: remove them or move them to another category first", r.Category.Name, r.Rooms)
+		}
+		if err := withdraw(ctx, tx, "category", key); err != nil {
+			return false, err
 		}
 		return true, bury(ctx, tx, "category", id, revision)
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,12 +24,15 @@ type RoomRecord struct {
 	Participants int
 	// Head is the position of its newest message.
 	Head chat.Position
+	// Declared and Withdrawn are as in CategoryRecord.
+	Declared  string
+	Withdrawn time.Time
 }
 
 const roomColumns = `
 SELECT r.id, coalesce(r.key, ''), coalesce(c.key, ''), c.id, r.name, r.description, r.privacy, r.type, r.invitations, r.disabled,
     r.members, r.managers, r.presenters, r.out_of_scope, s.version, s.epoch, s.seq,
-    (SELECT count(DISTINCT user_uri) FROM participant WHERE room_id = r.id)
+    (SELECT count(DISTINCT user_uri) FROM participant WHERE room_id = r.id), r.declared
 FROM room r JOIN category c ON c.id = r.category_id JOIN room_seq s ON s.room_id = r.id`
 
 func scanRoom(row pgx.CollectableRow) (RoomRecord, error) {
@@ -37,16 +41,16 @@ func scanRoom(row pgx.CollectableRow) (RoomRecord, error) {
 	var epoch, seq int64
 	m := &r.Room
 	err := row.Scan(&id, &r.Key, &r.CategoryKey, &category, &m.Name, &m.Description, &m.Privacy, &m.Type, &m.Invitations, &m.Disabled,
-		&m.Members, &m.Managers, &m.Presenters, &r.OutOfScope, &m.Version, &epoch, &seq, &r.Participants)
+		&m.Members, &m.Managers, &m.Presenters, &r.OutOfScope, &m.Version, &epoch, &seq, &r.Participants, &r.Declared)
 	m.ID, m.CategoryID, r.Head = idOf(id), idOf(category), chat.At(epoch, seq)
 	return r, err
 }
 
 const putRoom = `
-INSERT INTO room (id, category_id, key, name, description, privacy, type, invitations, disabled, members, managers, presenters, out_of_scope, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO room (id, category_id, key, name, description, privacy, type, invitations, disabled, members, managers, presenters, out_of_scope, revision, declared)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (id) DO UPDATE SET category_id = $2, key = $3, name = $4, description = $5, privacy = $6, type = $7, invitations = $8,
-    disabled = $9, members = $10, managers = $11, presenters = $12, out_of_scope = $13, revision = $14`
+    disabled = $9, members = $10, managers = $11, presenters = $12, out_of_scope = $13, revision = $14, declared = $15`
 
 const bumpRoom = `
 INSERT INTO room_seq AS s (room_id) VALUES ($1)
@@ -56,14 +60,14 @@ RETURNING version`
 // PutRoom makes or changes the room declared under key in the category declared under categoryKey (NotFound, field
 // "category"). The rules are those of PutCategory; ID, CategoryID and Version of r are given by the store. Principals that
 // the category does not cover are kept, do not count and are named in OutOfScope.
-func (s *Store) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, g Groups) (RoomRecord, error) {
+func (s *Store) PutRoom(ctx context.Context, key, categoryKey string, r chat.Room, hash string, g Groups) (RoomRecord, error) {
 	var rec RoomRecord
 	if err := chat.ValidateRoom(&r); err != nil {
 		return rec, err
 	}
 	r.Members, r.Managers, r.Presenters = list(r.Members), list(r.Managers), list(r.Presenters)
 	err := s.change(ctx, func(ctx context.Context, tx *pgx.Conn, revision int64) (changed bool, err error) {
-		rec, changed, err = placeRoom(ctx, tx, RoomRecord{Key: key, CategoryKey: categoryKey, Room: r}, g, revision)
+		rec, changed, err = placeRoom(ctx, tx, RoomRecord{Key: key, CategoryKey: categoryKey, Room: r, Declared: hash}, g, revision)
 		return changed, err
 	})
 	if err != nil {
@@ -89,24 +93,30 @@ func placeRoom(ctx context.Context, tx *pgx.Conn, r RoomRecord, g Groups, revisi
 	m.CategoryID, r.OutOfScope = c.Category.ID, outOfScope(&c.Category, m, g)
 	m.ID, m.Version, r.Participants, r.Head = old.Room.ID, old.Room.Version, old.Participants, old.Head
 	if found && old.Key == r.Key && sameRoom(&old, &r) {
-		return r, false, nil
+		return r, false, redeclare(ctx, tx, "room", r.Key, old.Declared, r.Declared)
 	}
 	if !found {
 		m.ID = newID()
 	}
+	if err := forgetWithdrawn(ctx, tx, "room", r.Key); err != nil {
+		return r, false, err
+	}
 	id, _ := uuidOf(m.ID)
 	category, _ := uuidOf(m.CategoryID)
 	if _, err = tx.Exec(ctx, putRoom, id, category, r.Key, m.Name, m.Description, m.Privacy, m.Type, m.Invitations, m.Disabled,
-		m.Members, m.Managers, m.Presenters, r.OutOfScope, revision); err != nil {
+		m.Members, m.Managers, m.Presenters, r.OutOfScope, revision, r.Declared); err != nil {
 		return r, false, err
 	}
 	err = tx.QueryRow(ctx, bumpRoom, id).Scan(&m.Version)
 	return r, true, err
 }
 
-// Room gives the room declared under key, or NotFound.
+// Room gives the room declared under key, or when its object was deleted, or NotFound.
 func (s *Store) Room(ctx context.Context, key string) (RoomRecord, error) {
 	r, err := one(ctx, s, roomColumns+` WHERE r.key = $1`, key, scanRoom)
+	if errors.Is(err, pgx.ErrNoRows) {
+		r.Withdrawn, err = s.withdrawn(ctx, "room", key)
+	}
 	if err != nil {
 		return RoomRecord{}, catalogError("read room", key, err)
 	}
@@ -121,8 +131,11 @@ func (s *Store) DeleteRoom(ctx context.Context, key string, retain bool) error {
 		if err := tx.QueryRow(ctx, `SELECT id FROM room WHERE key = $1`, key).Scan(&id); err != nil {
 			return false, err
 		}
+		if err := withdraw(ctx, tx, "room", key); err != nil {
+			return false, err
+		}
 		if retain {
-			if _, err := tx.Exec(ctx, `UPDATE room SET disabled = true, key = NULL, revision = $2 WHERE id = $1`, id, revision); err != nil {
+			if _, err := tx.Exec(ctx, `UPDATE room SET disabled = true, key = NULL, declared = '', revision = $2 WHERE id = $1`, id, revision); err != nil {
 				return false, err
 			}
 			_, err := tx.Exec(ctx, `UPDATE room_seq SET version = version + 1 WHERE room_id = $1`, id)

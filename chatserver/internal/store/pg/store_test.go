@@ -167,12 +167,12 @@ func room(name string) chat.Room {
 func (p *pod) rooms(n int) []chat.Room {
 	p.t.Helper()
 	ctx := p.t.Context()
-	if _, err := p.PutCategory(ctx, "ns/cat", category("cat"), nil); err != nil {
+	if _, err := p.PutCategory(ctx, "ns/cat", category("cat"), "", nil); err != nil {
 		p.t.Fatal(err)
 	}
 	var rs []chat.Room
 	for i := range n {
-		r, err := p.PutRoom(ctx, fmt.Sprintf("ns/room-%d", i), "ns/cat", room(fmt.Sprintf("room %d", i)), nil)
+		r, err := p.PutRoom(ctx, fmt.Sprintf("ns/room-%d", i), "ns/cat", room(fmt.Sprintf("room %d", i)), "", nil)
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -29,6 +29,21 @@ CREATE TABLE heartbeat (
 -- The newest heartbeat that the database had when the epoch was recorded, as epoch * 2^32 + counter; 0: none.
 ALTER TABLE epoch ADD COLUMN fork_beat bigint NOT NULL DEFAULT 0;
 
+-- The hash of what the declaring object's operator applied last; '': not known.
+ALTER TABLE category ADD COLUMN declared text NOT NULL DEFAULT '';
+ALTER TABLE room ADD COLUMN declared text NOT NULL DEFAULT '';
+
+-- The keys whose objects were deleted, and when.
+CREATE TABLE withdrawn (
+    kind text NOT NULL CHECK (kind IN ('category', 'room')),
+    key  text NOT NULL,
+    at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, key)
+);
+
 -- +goose Down
+DROP TABLE withdrawn;
+ALTER TABLE room DROP COLUMN declared;
+ALTER TABLE category DROP COLUMN declared;
 ALTER TABLE epoch DROP COLUMN fork_beat;
 DROP TABLE heartbeat, gate, epoch_room;
