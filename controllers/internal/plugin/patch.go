@@ -26,7 +26,7 @@ func showPatch(out io.Writer, v View, patch map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("write the patch: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "\nThe patch that belongs in Git, for the manifests of both sites:\n\n%s\n", indent(string(b)))
+	_, err = fmt.Fprintf(out, "\nThe patch that belongs in Git, for the manifests of both sites (null: take the field out):\n\n%s\n", indent(string(b)))
 	return err
 }
 

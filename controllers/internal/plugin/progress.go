@@ -52,8 +52,11 @@ func (p *Progress) Follow(ctx context.Context, v View) error {
 		case <-tick.C:
 		}
 		next, err := p.look(limited)
+		if limited.Err() != nil {
+			continue // it was cut short, which is no answer of a site
+		}
 		if err != nil {
-			p.tell("", "no site answers: "+err.Error())
+			p.tell("-", "no site answers: "+err.Error())
 			continue
 		}
 		v = next

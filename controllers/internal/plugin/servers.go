@@ -91,7 +91,11 @@ func (s *InService) Run(ctx context.Context, v View, set bool) error {
 	if err := showTools(s.Out, sites); err != nil || s.DryRun {
 		return err
 	}
-	return patchAll(ctx, s.Out, v, sites, patch)
+	if err := patchAll(ctx, s.Out, v, sites, patch); err != nil || len(sites) == len(v.sites()) {
+		return err
+	}
+	_, err := fmt.Fprintln(s.Out, "the other site goes by its own manifest, which should say the same")
+	return err
 }
 
 // checked are the servers as the manifest lists them, in order; each must be one of a site of the pool.
