@@ -160,10 +160,11 @@ func (c *Connector) open(kubeconfig []byte) (Reader, error) {
 	}
 	config.QPS, config.Burst, config.Timeout = 20, 40, 2*Patience
 	config.UserAgent = naming.FieldOwner
-	// The two kinds are known, so the other API server is not asked what it has.
+	// The three kinds are known, so the other API server is not asked what it has.
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("ChatPool"), meta.RESTScopeNamespace)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
+	mapper.Add(coordinationv1.SchemeGroupVersion.WithKind("Lease"), meta.RESTScopeNamespace)
 	return client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper})
 }
 
