@@ -259,6 +259,10 @@ func (w *world) mustBeSaved(s *site, does string) {
 		if e.kind != post || w.other(s).db.holds(e.id) || w.excused[e.id] {
 			continue
 		}
+		if at, ok := w.lostAt[e.id]; ok && seconds(w.t-at) <= limits.Margin+ValidFor {
+			w.excused[e.id] = true // the other site had it until just now: its beat cannot have told
+			continue
+		}
 		if s.obj.prompts.AbandonTail == s.db.newest() {
 			w.excused[e.id] = true
 			continue
@@ -277,8 +281,9 @@ func (w *world) discard(s *site) {
 // lose is the loss of volumes; what was nowhere else is nobody's fault.
 func (w *world) lose(s *site, keep int64) {
 	for i := keep; i < s.db.lsn(); i++ {
-		if e := s.db.log[i]; e.kind == post && !w.other(s).db.holds(e.id) {
-			w.excused[e.id] = true
+		if e := s.db.log[i]; e.kind == post {
+			w.lostAt[e.id] = w.t
+			w.excused[e.id] = w.excused[e.id] || !w.other(s).db.holds(e.id)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type world struct {
 	salvage       bool         // it is carried out; else a person abandons tails
 	excused       map[int]bool // posts whose loss is a disaster's or a person's doing
 	acked         map[int]bool
+	lostAt        map[int]int // when a site lost them last
 	tokens        map[string]int64 // what each stands for
 	claims        map[int64]*mintStory
 	topAccepted   map[Side]int64
@@ -118,7 +119,7 @@ const never = 1 << 30
 
 func newWorld(witness bool) *world {
 	w := &world{
-		sites: map[Side]*site{}, cut: map[Side]bool{}, excused: map[int]bool{}, acked: map[int]bool{}, tokens: map[string]int64{},
+		sites: map[Side]*site{}, cut: map[Side]bool{}, excused: map[int]bool{}, acked: map[int]bool{}, lostAt: map[int]int{}, tokens: map[string]int64{},
 		claims: map[int64]*mintStory{}, topAccepted: map[Side]int64{}, bothWant: map[Side]int{},
 		witness: lease{exists: witness, cut: map[Side]bool{}},
 	}
