@@ -259,7 +259,7 @@ func (w *world) mustBeSaved(s *site, does string) {
 		if e.kind != post || w.other(s).db.holds(e.id) || w.excused[e.id] {
 			continue
 		}
-		if at, ok := w.lostAt[e.id]; ok && seconds(w.t-at) <= limits.Margin+ValidFor {
+		if at, ok := w.lostAt[e.id]; ok && seconds(w.t-at) <= 2*(limits.Margin+ValidFor) {
 			w.excused[e.id] = true // the other site had it until just now: its beat cannot have told
 			continue
 		}

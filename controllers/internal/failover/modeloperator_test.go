@@ -18,12 +18,13 @@ type operator struct {
 	partial bool // the next action reaches one of two servers only
 
 	started      int
-	beatRV       int   // of the own Lease as last written or read
 	counter      int64 // own; -1: not read yet
 	peer         *object
 	peerCounter  int64
 	peerFacts    Database
 	counterAt    int // when the peer's counter was last seen to change
+	heardAt      int // when it was last read
+	freshAt      int // when it was last seen to change between two reads of which one followed soon on the other
 	claim        Claim
 	claimAt      int
 	transition   Transition
@@ -39,7 +40,7 @@ type operator struct {
 const rounds = 8
 
 func (op *operator) restart(t int) {
-	*op = operator{started: t, counterAt: t, databaseAt: t, streamedAt: -never, counter: -1, base: -1, leaseRenewed: -1, leaseAt: t, claimAt: t,
+	*op = operator{started: t, counterAt: t, databaseAt: t, streamedAt: -never, heardAt: -never, freshAt: -never, counter: -1, base: -1, leaseRenewed: -1, leaseAt: t, claimAt: t,
 		stepAt: t, d: op.d}
 }
 
@@ -87,7 +88,7 @@ func (w *world) readOwn(s *site) {
 	op := &s.op
 	op.began, op.read = w.t, s.obj
 	if op.counter < 0 {
-		op.counter, op.beatRV = s.beat.counter, s.beat.rv
+		op.counter = s.beat.counter
 	}
 	op.o = Observation{Pool: "trading", Self: s.side, Limits: limits, Spec: s.obj.spec, Prompts: s.obj.prompts, Status: s.obj.status}
 	if op.claim != s.obj.status.Claim {
@@ -174,7 +175,7 @@ func (w *world) readPeer(s *site) {
 		to.Known, to.Spec, to.Status = true, op.peer.spec, op.peer.status
 	}
 	to.SilentFor, to.Confirming = seconds(w.t-op.counterAt), op.confirming
-	if to.Live && to.SilentFor <= limits.Margin {
+	if to.Live && seconds(w.t-op.freshAt) <= limits.Margin {
 		to.Database = op.peerFacts
 	}
 	op.credit(w.t)
@@ -184,7 +185,11 @@ func (op *operator) beaten(counter int64, t int) {
 	fell := counter < op.peerCounter
 	if counter != op.peerCounter {
 		op.peerCounter, op.counterAt = counter, t
+		if seconds(t-op.heardAt) <= limits.Margin {
+			op.freshAt = t
+		}
 	}
+	op.heardAt = t
 	switch {
 	case op.base < 0, fell:
 		op.base, op.confirming = counter, false
@@ -254,8 +259,7 @@ func (w *world) publish(s *site) bool {
 		return false
 	}
 	op.counter++
-	s.beat = published{rv: s.beat.rv + 1, counter: op.counter, facts: op.o.Database}
-	op.beatRV = s.beat.rv
+	s.beat, s.beatAt = published{counter: op.counter, facts: op.o.Database}, w.t
 	return true
 }
 

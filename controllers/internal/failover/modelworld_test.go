@@ -18,7 +18,7 @@ type world struct {
 	salvage       bool         // it is carried out; else a person abandons tails
 	excused       map[int]bool // posts whose loss is a disaster's or a person's doing
 	acked         map[int]bool
-	lostAt        map[int]int // when a site lost them last
+	lostAt        map[int]int      // when a site lost them last
 	tokens        map[string]int64 // what each stands for
 	claims        map[int64]*mintStory
 	topAccepted   map[Side]int64
@@ -59,6 +59,7 @@ type site struct {
 	frozen   int  // until then no process of the site runs
 	obj      object
 	beat     published
+	beatAt   int
 	snapshot *snapshot
 	db       database
 	pods     [2]pod
@@ -76,7 +77,6 @@ type object struct {
 
 // published is the Lease beside the object: what the operator tells with each beat.
 type published struct {
-	rv      int
 	counter int64
 	facts   Database
 }
@@ -271,7 +271,7 @@ func (w *world) check() {
 			if s.side != sideOf(epoch) && s.power && !m.accepted {
 				m.otherLived = true
 			}
-			if !m.accepted && (w.cut[s.side] || s.apiDown || s.mute || s.frozen > 0 || s.pods[0].deaf || s.pods[1].deaf) {
+			if !m.accepted && (w.cut[s.side] || s.apiDown || s.mute || s.frozen > 0 || seconds(w.t-s.beatAt) >= limits.PeerSilence || s.pods[0].deaf || s.pods[1].deaf) {
 				m.apart = true
 			}
 		}
@@ -348,9 +348,9 @@ func (w *world) restore(s *site) {
 		return
 	}
 	w.restored = true
-	rv, beatRV := s.obj.rv, s.beat.rv
+	rv := s.obj.rv
 	s.obj, s.beat = s.snapshot.obj, s.snapshot.beat
-	s.obj.rv, s.beat.rv = rv+1, beatRV+1
+	s.obj.rv = rv + 1
 	s.db.fenced = s.snapshot.fenced
 	if s.db.fenced {
 		w.fence(s)
@@ -366,9 +366,13 @@ func (w *world) restore(s *site) {
 		} else {
 			s.db.mode = Open
 		}
-	case s.snapshot.mode == Open && s.db.mode == Stopped:
+	case s.db.mode == Stopped && (s.snapshot.mode == Following || s.snapshot.mode == Isolated):
+		s.db.mode = s.snapshot.mode
+	case s.db.mode == Stopped && s.power:
 		s.db.mode = Open
 		w.open(s)
+	case s.db.mode == Stopped:
+		s.db.mode = Open
 	}
 }
 

@@ -7,6 +7,9 @@ func serve(v *view) bool {
 		return v.serversUnknown()
 	}
 	v.s.Claim = Claim{}
+	if v.keptDown() {
+		return v.act(Unfence)
+	}
 	if v.Database.Known && !v.Database.in(Open) {
 		return v.reopen()
 	}
