@@ -18,6 +18,10 @@ func (r *round) summarize() {
 	if r.copies() {
 		ready = fmt.Sprintf("this site follows site %s, where clients reach %s", r.place.Peer.Name, p.Status.Address)
 	}
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionServing); c != nil && p.HasTwoSites() {
+		// Package moves has set it.
+		r.states[c.Type] = condition.State{Status: c.Status, Reason: c.Reason, Message: c.Message}
+	}
 	condition.Summarize(p, r.states, ready)
 	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
 	switch {
