@@ -94,7 +94,10 @@ type CategoryStatus struct {
 	// Rooms is how many rooms the category has, those that people made included.
 	// +optional
 	Rooms int32 `json:"rooms"`
-	// Conditions: Ready, Reconciling, Stalled and Applied.
+	// Declaration is what this site did with the content, in a pool with two sites.
+	// +optional
+	Declaration DeclarationStatus `json:"declaration,omitzero"`
+	// Conditions: Ready, Reconciling, Stalled and Applied; DeclarationDiffers in a pool with two sites.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -112,6 +115,9 @@ func (c *Category) GetPoolName() string { return string(c.Spec.PoolName) }
 
 // GetID is the pool's id of the category; empty as long as the pool is not known to have it.
 func (c *Category) GetID() string { return c.Status.ID }
+
+// GetDeclaration gives what this site did with the content, for changing it in place.
+func (c *Category) GetDeclaration() *DeclarationStatus { return &c.Status.Declaration }
 
 // SetObservedGeneration notes which generation the status is about.
 func (c *Category) SetObservedGeneration(g int64) { c.Status.ObservedGeneration = g }

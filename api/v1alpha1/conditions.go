@@ -51,6 +51,9 @@ const (
 	ConditionApplied = "Applied"
 	// ConditionScopeSatisfied: everybody named in a Room is in its Category's scope.
 	ConditionScopeSatisfied = "ScopeSatisfied"
+	// ConditionDeclarationDiffers: in a pool with two sites, the pool has the object as the other site applied it while
+	// that was active, and this site does not apply its own.
+	ConditionDeclarationDiffers = "DeclarationDiffers"
 )
 
 // Reasons of conditions.
@@ -87,4 +90,7 @@ const (
 	ReasonRefused          = "Refused"    // the pool refused it; the message says why and what to change
 	ReasonOutOfScope       = "OutOfScope" // members outside of the category's scope are left out
 	ReasonInScope          = "InScope"
+	ReasonChangedElsewhere = "ChangedElsewhere" // the other site applied another content
+	ReasonDeletedElsewhere = "DeletedElsewhere" // the object was deleted in the other site
+	ReasonNothingDiffers   = "NothingDiffers"   // nothing that the other site applied is in the way
 )

@@ -109,7 +109,10 @@ type RoomStatus struct {
 	// +kubebuilder:validation:MaxItems=3072
 	// +optional
 	OutOfScope []string `json:"outOfScope,omitempty"`
-	// Conditions: Ready, Reconciling, Stalled, Applied and ScopeSatisfied.
+	// Declaration is what this site did with the content, in a pool with two sites.
+	// +optional
+	Declaration DeclarationStatus `json:"declaration,omitzero"`
+	// Conditions: Ready, Reconciling, Stalled, Applied and ScopeSatisfied; DeclarationDiffers in a pool with two sites.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -127,6 +130,9 @@ func (r *Room) GetPoolName() string { return string(r.Spec.PoolName) }
 
 // GetID is the pool's id of the room; empty as long as the pool is not known to have it.
 func (r *Room) GetID() string { return r.Status.ID }
+
+// GetDeclaration gives what this site did with the content, for changing it in place.
+func (r *Room) GetDeclaration() *DeclarationStatus { return &r.Status.Declaration }
 
 // SetObservedGeneration notes which generation the status is about.
 func (r *Room) SetObservedGeneration(g int64) { r.Status.ObservedGeneration = g }

@@ -23,17 +23,47 @@ type kind struct{}
 // Place: a category needs nothing but its pool.
 func (kind) Place(context.Context, *v1alpha1.Category) error { return nil }
 
-func (kind) Put(ctx context.Context, api *adminapi.Client, c *v1alpha1.Category) error {
+func (kind) Fields(c *v1alpha1.Category) (declared.Fields, error) {
+	want, err := convert.Category(c)
+	return fields(want), err
+}
+
+// fields names them as the manifest does.
+func fields(c adminapi.Category) declared.Fields {
+	return declared.Fields{
+		"name": c.Name, "description": c.Description,
+		"allowedMembers": declared.List(c.AllowedMembers), "deniedMembers": declared.List(c.DeniedMembers), "creators": declared.List(c.Creators),
+		"chatHistory": declared.Bool(c.ChatHistory == nil || *c.ChatHistory, true),
+		"fileUpload":  declared.Bool(c.FileUpload, false), "invitations": declared.Bool(c.Invitations, false),
+	}
+}
+
+func (kind) Find(ctx context.Context, api *adminapi.Client, c *v1alpha1.Category) (declared.Found, error) {
+	state, err := api.Category(ctx, naming.ObjectKey(c.Namespace, c.Name))
+	if err != nil || state.Withdrawn != nil {
+		return declared.Found{Withdrawn: state.Withdrawn}, err
+	}
+	note(c, state.CategoryStatus)
+	return declared.Found{Hash: state.Declared, Fields: fields(state.Category)}, nil
+}
+
+func (kind) Put(ctx context.Context, api *adminapi.Client, c *v1alpha1.Category, hash string) error {
 	want, err := convert.Category(c)
 	if err != nil {
 		return err
 	}
+	want.Declared = hash
 	status, err := api.PutCategory(ctx, naming.ObjectKey(c.Namespace, c.Name), want)
 	if err != nil {
 		return err
 	}
-	c.Status.ID, c.Status.URI, c.Status.Rooms = string(status.ID), status.URI, int32(status.Rooms)
+	note(c, status)
 	return nil
+}
+
+// note keeps what the pool says of a category.
+func note(c *v1alpha1.Category, s adminapi.CategoryStatus) {
+	c.Status.ID, c.Status.URI, c.Status.Rooms = string(s.ID), s.URI, int32(s.Rooms)
 }
 
 func (kind) Delete(ctx context.Context, api *adminapi.Client, c *v1alpha1.Category) error {

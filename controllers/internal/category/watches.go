@@ -17,8 +17,8 @@ import (
 
 // Setup has the manager put Categories, also those that rooms came to or went from: they count them.
 func Setup(mgr ctrl.Manager, pools declared.Connector, events declared.Recorder) error {
-	r := &declared.Reconciler[*v1alpha1.Category]{Client: mgr.GetClient(), Pools: pools, Events: events, Kind: kind{}}
-	return r.Setup(mgr, "category", &v1alpha1.Category{}, &v1alpha1.CategoryList{}, func(b *builder.Builder) *builder.Builder {
+	r := &declared.Reconciler[*v1alpha1.Category]{Client: mgr.GetClient(), Pools: pools, Events: events, Kind: kind{}, Name: "category"}
+	return r.Setup(mgr, &v1alpha1.Category{}, &v1alpha1.CategoryList{}, func(b *builder.Builder) *builder.Builder {
 		return b.Watches(&v1alpha1.Room{}, handler.EnqueueRequestsFromMapFunc(ofRoom), builder.WithPredicates(cameOrWent))
 	})
 }

@@ -6,6 +6,9 @@
 //   - An object that is deleted stays until its pool has let go of it. A pool that is gone, or goes, takes no object
 //     hostage; one that cannot be asked for a while does, if it ever had the object.
 //   - A pool that cannot be asked now does not unsay what it said of the same manifest before.
+//   - Of a pool's two sites only the active one puts and deletes. An object that the pool has with another content, or
+//     has let go of, by the other site's word is reported and not put before somebody changes it or says so: a Git branch
+//     that lags re-adds nobody.
 package declared
 
 import (
@@ -39,6 +42,8 @@ type Object interface {
 	GetPoolName() string
 	// GetID is the pool's id of what is declared; empty as long as the pool is not known to have it.
 	GetID() string
+	// GetDeclaration gives what this site did with the content, for changing it in place.
+	GetDeclaration() *v1alpha1.DeclarationStatus
 	// SetObservedGeneration notes which generation the status is about.
 	SetObservedGeneration(int64)
 }
@@ -47,8 +52,12 @@ type Object interface {
 type Kind[O Object] interface {
 	// Place finds out whether there is a place for the object, before its pool is asked.
 	Place(ctx context.Context, o O) error
-	// Put makes it in the pool what it declares, and notes in its status what the pool said.
-	Put(ctx context.Context, api *adminapi.Client, o O) error
+	// Fields is what it declares.
+	Fields(o O) (Fields, error)
+	// Find asks what the pool has under its key, and notes in its status where that is; NotFound if there never was any.
+	Find(ctx context.Context, api *adminapi.Client, o O) (Found, error)
+	// Put makes it in the pool what it declares, of which hash is, and notes in its status what the pool said.
+	Put(ctx context.Context, api *adminapi.Client, o O, hash string) error
 	// Delete takes it out of the pool as its deletionPolicy says.
 	Delete(ctx context.Context, api *adminapi.Client, o O) error
 	// States are the states of the conditions that its ReadyWhen lists, given that of Applied.
@@ -72,6 +81,8 @@ type Reconciler[O Object] struct {
 	Pools  Connector
 	Events Recorder
 	Kind   Kind[O]
+	// Name of the kind for people and for kubectl, such as room.
+	Name string
 }
 
 // How long until the next put: when all is well, when somebody must change something first (which most often brings an
@@ -117,10 +128,13 @@ func (r *Reconciler[O]) put(ctx context.Context, o O, pool *v1alpha1.ChatPool) (
 		}
 		return condition.State{}, err
 	}
+	if pool == nil || !pool.HasTwoSites() || elsewhere(pool) {
+		meta.RemoveStatusCondition(o.GetConditions(), v1alpha1.ConditionDeclarationDiffers)
+	}
 	if s, ok := reachable(pool, o.GetPoolName()); !ok {
 		return s, nil
 	}
-	if err := r.ask(ctx, pool, func(ctx context.Context, api *adminapi.Client) error { return r.Kind.Put(ctx, api, o) }); err != nil {
+	if err := r.ask(ctx, pool, func(ctx context.Context, api *adminapi.Client) error { return r.apply(ctx, api, o, pool) }); err != nil {
 		return stateOf(err), nil
 	}
 	return condition.True(v1alpha1.ReasonApplied, "the pool has it as declared"), nil
@@ -143,12 +157,18 @@ func (r *Reconciler[O]) ask(ctx context.Context, pool *v1alpha1.ChatPool, call f
 }
 
 // delete takes the object out of its pool; a pool that is gone or going takes it along or keeps it by itself. A pool
-// that can be asked is asked also when the status knows of no put: its answer to the last one may have been lost.
+// that can be asked is asked also when the status knows of no put: its answer to the last one may have been lost. With
+// two sites a site lets go, without a word to the pool, of what it has not looked after since it became active.
 func (r *Reconciler[O]) delete(ctx context.Context, before, o O, pool *v1alpha1.ChatPool) (ctrl.Result, error) {
 	if !controllerutil.ContainsFinalizer(o, naming.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	if pool != nil && pool.DeletionTimestamp.IsZero() && !elsewhere(pool) {
+	switch {
+	case pool == nil || !pool.DeletionTimestamp.IsZero():
+	case elsewhere(pool) || pool.Status.Role == v1alpha1.RoleActive && pool.HasTwoSites() && !looksAfter(*o.GetDeclaration(), pool.Status.Epoch):
+		r.Events.Eventf(o, nil, corev1.EventTypeNormal, v1alpha1.ReasonDeleting, "Delete",
+			"the pool keeps it: it was deleted here while ChatPool %s lived in its other site", pool.Name)
+	default:
 		s, ok := reachable(pool, pool.Name)
 		switch {
 		case ok:

@@ -1,6 +1,7 @@
 package declared
 
 import (
+	"cmp"
 	"errors"
 
 	"chatpool.dev/api/v1alpha1"
@@ -41,15 +42,22 @@ func reachable(pool *v1alpha1.ChatPool, name string) (condition.State, bool) {
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s is being deleted", name), false
 	case elsewhere(pool):
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "ChatPool %s lives in another site, which applies this object there", name), false
+	case pool.HasTwoSites() && pool.Status.Role != v1alpha1.RoleActive:
+		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "this site does not serve ChatPool %s (role %s); look: kubectl chatpool status %s",
+			name, cmp.Or(pool.Status.Role, "not known yet"), name), false
 	case pool.Status.Servers.Ready == 0:
 		return condition.Waiting(v1alpha1.ReasonPoolNotReady, "no server of ChatPool %s is ready yet; look: kubectl describe chatpool %s", name, name), false
 	}
 	return condition.State{}, true
 }
 
-// elsewhere tells whether the pool lives in another site: objects are applied and deleted there.
+// elsewhere tells whether the pool lives in another site: objects are applied and deleted there. A site that has no
+// proof, Probation, may be the one.
 func elsewhere(pool *v1alpha1.ChatPool) bool {
-	return pool.Status.State == v1alpha1.StateStandby && !pool.HasTwoSites() || pool.HasTwoSites() && pool.Status.Role != v1alpha1.RoleActive
+	if pool.HasTwoSites() {
+		return pool.Status.Role == v1alpha1.RoleStandby || pool.Status.Role == v1alpha1.RoleFenced
+	}
+	return pool.Status.State == v1alpha1.StateStandby
 }
 
 // lasting is the state to report: a pool that cannot be asked for a while does not unsay what it had said of the

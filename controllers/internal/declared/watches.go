@@ -23,10 +23,10 @@ const workers = 4
 
 // Setup has the manager run the reconciler for objects that change and for all of a pool that becomes reachable; more
 // adds what else matters to the kind. empty and list are an object of the kind and a list of them, without content.
-func (r *Reconciler[O]) Setup(mgr ctrl.Manager, name string, empty O, list client.ObjectList, more func(*builder.Builder) *builder.Builder) error {
+func (r *Reconciler[O]) Setup(mgr ctrl.Manager, empty O, list client.ObjectList, more func(*builder.Builder) *builder.Builder) error {
 	ofPool := Which(r.Client, list, func(o O, pool string) bool { return o.GetPoolName() == pool })
-	b := ctrl.NewControllerManagedBy(mgr).Named(name).
-		For(empty, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+	b := ctrl.NewControllerManagedBy(mgr).Named(r.Name).
+		For(empty, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, wordGiven))).
 		Watches(&v1alpha1.ChatPool{}, ofPool, builder.WithPredicates(becameReachable)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	return more(b).Complete(reconcile.AsReconciler(mgr.GetClient(), r))
@@ -54,6 +54,13 @@ func Which[O Object](c client.Reader, list client.ObjectList, matters func(o O, 
 		}
 		return out
 	})
+}
+
+// wordGiven passes the events after which an object has another AnnotationApply.
+var wordGiven = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationApply] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationApply]
+	},
 }
 
 // becameReachable passes a ChatPool's events after which its categories and rooms should be tried: it appeared,

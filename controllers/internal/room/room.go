@@ -47,7 +47,30 @@ func (k kind) Place(ctx context.Context, room *v1alpha1.Room) error {
 	return nil
 }
 
-func (k kind) Put(ctx context.Context, api *adminapi.Client, room *v1alpha1.Room) error {
+func (kind) Fields(room *v1alpha1.Room) (declared.Fields, error) {
+	want, err := convert.Room(room)
+	return fields(want), err
+}
+
+// fields names them as the manifest does.
+func fields(r adminapi.Room) declared.Fields {
+	return declared.Fields{
+		"categoryName": r.Category, "name": r.Name, "description": r.Description,
+		"privacy": string(r.Privacy), "type": string(r.Type), "invitations": string(r.Invitations), "disabled": declared.Bool(r.Disabled, false),
+		"members": declared.List(r.Members), "managers": declared.List(r.Managers), "presenters": declared.List(r.Presenters),
+	}
+}
+
+func (kind) Find(ctx context.Context, api *adminapi.Client, room *v1alpha1.Room) (declared.Found, error) {
+	state, err := api.Room(ctx, naming.ObjectKey(room.Namespace, room.Name))
+	if err != nil || state.Withdrawn != nil {
+		return declared.Found{Withdrawn: state.Withdrawn}, err
+	}
+	room.Status.ID, room.Status.URI = string(state.ID), state.URI
+	return declared.Found{Hash: state.Declared, Fields: fields(state.Room)}, nil
+}
+
+func (k kind) Put(ctx context.Context, api *adminapi.Client, room *v1alpha1.Room, hash string) error {
 	if err := k.categoryApplied(ctx, room); err != nil {
 		return err
 	}
@@ -55,6 +78,7 @@ func (k kind) Put(ctx context.Context, api *adminapi.Client, room *v1alpha1.Room
 	if err != nil {
 		return err
 	}
+	want.Declared = hash
 	status, err := api.PutRoom(ctx, naming.ObjectKey(room.Namespace, room.Name), want)
 	if chat.Is(err, chat.NotFound) {
 		return waits("Category %s is not in the pool yet: %v", room.Spec.CategoryName, err)
@@ -69,13 +93,18 @@ func (k kind) Put(ctx context.Context, api *adminapi.Client, room *v1alpha1.Room
 	return nil
 }
 
+// takesRooms tells whether the pool has the category, be it with another content.
+func takesRooms(c *v1alpha1.Category) bool {
+	return condition.IsTrue(c, v1alpha1.ConditionApplied) || condition.IsTrue(c, v1alpha1.ConditionDeclarationDiffers)
+}
+
 // categoryApplied spares the pool rooms that it could not take yet.
 func (k kind) categoryApplied(ctx context.Context, room *v1alpha1.Room) error {
 	c, err := k.category(ctx, room)
 	if err != nil {
 		return err
 	}
-	if c == nil || !condition.IsTrue(c, v1alpha1.ConditionApplied) {
+	if c == nil || !takesRooms(c) {
 		return waits("Category %s is not in the pool yet; look: kubectl -n %s describe category %s",
 			room.Spec.CategoryName, room.Namespace, room.Spec.CategoryName)
 	}

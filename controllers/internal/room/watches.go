@@ -2,7 +2,6 @@ package room
 
 import (
 	"chatpool.dev/api/v1alpha1"
-	"chatpool.dev/controllers/internal/condition"
 	"chatpool.dev/controllers/internal/declared"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,11 +13,11 @@ import (
 // Setup has the manager put Rooms, also those of a category that changes.
 func Setup(mgr ctrl.Manager, pools declared.Connector, events declared.Recorder) error {
 	c, list := mgr.GetClient(), &v1alpha1.RoomList{}
-	r := &declared.Reconciler[*v1alpha1.Room]{Client: c, Pools: pools, Events: events, Kind: kind{c}}
+	r := &declared.Reconciler[*v1alpha1.Room]{Client: c, Pools: pools, Events: events, Kind: kind{c}, Name: "room"}
 	ofCategory := declared.Which(c, list, func(room *v1alpha1.Room, category string) bool {
 		return string(room.Spec.CategoryName) == category
 	})
-	return r.Setup(mgr, "room", &v1alpha1.Room{}, list, func(b *builder.Builder) *builder.Builder {
+	return r.Setup(mgr, &v1alpha1.Room{}, list, func(b *builder.Builder) *builder.Builder {
 		return b.Watches(&v1alpha1.Category{}, ofCategory, builder.WithPredicates(categoryMatters))
 	})
 }
@@ -30,6 +29,6 @@ var categoryMatters = predicate.Funcs{
 		after, ok2 := e.ObjectNew.(*v1alpha1.Category)
 		return ok && ok2 && (before.Status.ObservedGeneration != after.Status.ObservedGeneration ||
 			before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
-			condition.IsTrue(before, v1alpha1.ConditionApplied) != condition.IsTrue(after, v1alpha1.ConditionApplied))
+			takesRooms(before) != takesRooms(after))
 	},
 }
