@@ -26,6 +26,8 @@ func TestPlannedMoveAtTheActiveSite(t *testing.T) {
 		"then the old database is demoted":         {quiesced, want{"Planned", Demote, Active, ""}},
 		"one that was stopped meanwhile runs again as what it was": {func(o *Observation) { quiesced(o); o.Database.Mode = Stopped },
 			want{"Planned", Unfence, Active, ""}},
+		"servers that started anew meanwhile have nothing to drain": {func(o *Observation) { demoted(o); o.Servers = Servers{Known: true} },
+			want{"Planned", GrantEpoch, Fenced, ""}},
 		"no token, no grant": {func(o *Observation) { demoted(o); o.Database.Token = Token{} }, want{"Planned", Nothing, Active, "token"}},
 		"the token is different from the last one": {func(o *Observation) { demoted(o); o.Database.Token.Timeline-- },
 			want{"Planned", Nothing, Active, "token"}},
@@ -368,6 +370,11 @@ func TestTransitionIsWhatTheSiteIsInTheMiddleOf(t *testing.T) {
 			o.Status.Transition = Transition{Kind: Planned, Step: SwitchingAddress, From: o.Status.Epoch - 1}
 			o.Database.Followed = false
 		}, func(k int64) Transition { return Transition{Kind: Planned, Step: OldFollows, From: k - 1} }},
+		"nor for ever: an old site that died meanwhile is not waited for": {atActive, func(o *Observation) {
+			o.Status.Transition = Transition{Kind: Planned, Step: OldFollows, From: o.Status.Epoch - 1}
+			o.Database.Followed = false
+			o.peerGone(30 * time.Second)
+		}, func(int64) Transition { return Transition{} }},
 		"a forced one has no old site": {atActive, func(o *Observation) {
 			o.Status.Transition = Transition{Kind: Forced, Step: SwitchingAddress, From: o.Status.Epoch - 1}
 			o.Database.Followed = false
