@@ -15,6 +15,7 @@ import (
 	"chatpool.dev/controllers/internal/sites"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 )
 
 // Peers reads Secrets of the other site of a pool.
@@ -48,8 +49,8 @@ func (r *Reconciler) locate(ctx context.Context, rd *round) (bool, error) {
 	}
 	if rd.place = placeOf(p, pair, c); rd.place == nil {
 		waits := "the operator has not looked at the other site yet"
-		if t := p.Status.Transition; t != nil && t.WaitingFor != "" {
-			waits = t.WaitingFor
+		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionServing); c != nil {
+			waits = c.Message
 		}
 		rd.wait(condition.Waiting(v1alpha1.ReasonProgressing, "there is no database here: %s", waits))
 		return false, nil
