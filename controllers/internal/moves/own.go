@@ -28,9 +28,11 @@ type own struct {
 	cluster *cnpg.Cluster
 	volumes int // of the database
 	pods    map[string]*adminapi.Client
-	said    map[string]adminapi.DatabaseState // by pod; those that answered
-	facts   *adminapi.DatabaseFacts           // of one of them
-	address *corev1.Service                   // clients' Service
+	// unreached: the servers cannot be asked at all, such as without the operator's certificate. Nothing is known of them.
+	unreached bool
+	said      map[string]adminapi.DatabaseState // by pod; those that answered
+	facts     *adminapi.DatabaseFacts           // of one of them
+	address   *corev1.Service                   // clients' Service
 }
 
 // askTime is how long a chat server may take to answer: it knows that its database is silent after adminapi.DatabaseTime.
@@ -44,7 +46,9 @@ func (r *round) gatherOwn(ctx context.Context) error {
 	}
 	var err error
 	if s.pods, err = r.Servers.Each(ctx, r.pool); err != nil {
-		return err
+		// The round goes on: an operator that did not beat would be taken for dead.
+		s.unreached = true
+		r.Log.Warn("the chat servers cannot be asked", "namespace", r.pool.Namespace, "pool", r.pool.Name, "err", err)
 	}
 	r.askServers(ctx)
 	if err := r.readAddress(ctx); err != nil {
@@ -153,6 +157,9 @@ func ignoreNotFound(err error) error {
 // servers sums up what the servers say. One that does not answer is unseen: as long as the database could take its posts,
 // nobody may be told that all are shut.
 func (s *own) servers() failover.Servers {
+	if s.unreached {
+		return failover.Servers{}
+	}
 	out := failover.Servers{Known: len(s.said) > 0 || len(s.pods) == 0}
 	quiesced := int64(0)
 	for _, d := range s.said {
