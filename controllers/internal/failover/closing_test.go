@@ -48,9 +48,8 @@ func TestServing(t *testing.T) {
 		return func(o *Observation) { o.Spec.Witness, o.Witness = true, Witness{w, o.Status.Epoch} }
 	}
 	cases{
-		"the claim is taken down once servers are activated":  {func(o *Observation) { o.Status.Claim = Claim{Activating, o.Status.Epoch, 2} }, want{"Serve", Nothing, Active, ""}},
-		"a database that closed while servers stay activated": {func(o *Observation) { o.Database.Mode = Isolated }, want{"Serve", Promote, Active, ""}},
-		"or was stopped": {func(o *Observation) { o.Database.Mode = Stopped }, want{"Serve", Unfence, Active, ""}},
+		"the claim is taken down once servers are activated":    {func(o *Observation) { o.Status.Claim = Claim{Activating, o.Status.Epoch, 2} }, want{"Serve", Nothing, Active, ""}},
+		"a database that closed while servers stay activated":   {func(o *Observation) { o.Database.Mode = Isolated }, want{"Serve", Promote, Active, ""}},
 		"one that is empty is not put in place of the lost one": {func(o *Observation) { o.Database = Database{Known: true, Data: DataEmpty} }, want{"LostItsEpoch", WithdrawAddress, Fenced, ""}},
 		"servers that do not answer change nothing":             {func(o *Observation) { o.Servers = Servers{} }, want{"Serve", Nothing, Active, "do not answer"}},
 		"a free lease is taken":                                 {votes(WitnessFree), want{"Serve", AcquireWitness, Active, ""}},
@@ -78,7 +77,6 @@ func TestRightLapsesWithoutVotes(t *testing.T) {
 		"a peer that claims does not vote":              {true, WitnessDenied, func(o *Observation) { o.Peer.Status.Claim.Epoch = o.given() }, 0},
 		"a peer whose operator is silent does not vote": {true, WitnessDenied, func(o *Observation) { o.Peer.SilentFor = 30 * time.Second }, 0},
 		"a peer that is not read does not vote":         {true, WitnessDenied, func(o *Observation) { o.Peer.Live = false }, 0},
-		"one site needs no vote":                        {true, WitnessDenied, func(o *Observation) { o.Single = true }, Forever},
 	} {
 		for _, s := range []Side{Home, Backup} {
 			o := atActive(s)

@@ -32,9 +32,6 @@ const (
 )
 
 func (v *view) conditions() []Condition {
-	if v.Single {
-		return []Condition{{SplitBrainGuard, True, "SingleSite", "the pool has one site"}}
-	}
 	cs := []Condition{v.guard(), v.reachable(), v.agreement(), v.readiness(), v.refusal()}
 	if t := v.s.Transition; t.Kind != NoMove {
 		return append(cs, Condition{TransitionActive, True, string(t.Step), v.d.WaitingFor})

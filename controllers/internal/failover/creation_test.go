@@ -43,7 +43,6 @@ func TestFirstCreationAtHome(t *testing.T) {
 		"the answer counts once it was given after the claim":                {func(o *Observation) { claimed(o); o.Peer.Confirming = false }, want{"GoOnTaking", Nothing, Probation, "to beat once more"}},
 		"then the database is initialised":                                   {claimed, want{"GoOnTaking", Initialise, Probation, ""}},
 		"and the epoch recorded":                                             {begun, want{"GoOnTaking", RecordEpoch, Probation, ""}},
-		"which is not done in a database that does not run":                  {func(o *Observation) { begun(o); o.Database.Mode = Stopped }, want{"GoOnTaking", Isolate, Probation, ""}},
 		"and the servers activated":                                          {func(o *Observation) { begun(o); o.Database.Epochs = tableOf(Home) }, want{"Prove", Activate, Probation, ""}},
 		"a database without any epoch has no posts: it may be begun again":   {func(o *Observation) { o.Peer.Status.Data = DataPresent }, want{"Found", ClaimEpoch, Probation, ""}},
 		"a peer that has data is no such answer":                             {func(o *Observation) { o.Peer.Status.Data, o.Peer.Status.Held = DataPresent, 1; o.Peer.Status.Epoch = 0 }, want{"Found", Nothing, Probation, "has data"}},
@@ -144,40 +143,4 @@ func TestSiteThatLostItsEpochOpensNothing(t *testing.T) {
 		"the address does not stay":                {func(o *Observation) { lost(o); o.Address = true }, want{"LostItsEpoch", WithdrawAddress, Fenced, ""}},
 		"no answer is not a loss":                  {func(o *Observation) { o.databaseDead(time.Hour); o.Servers.Epoch = 0 }, want{"Prove", Nothing, Probation, "does not answer"}},
 	}.check(t, atActive)
-}
-
-func TestSingleSiteAsksNobody(t *testing.T) {
-	alone := func(o *Observation) {
-		*o = Observation{Pool: "trading", Self: Home, Single: true, Limits: o.Limits, Servers: Servers{Known: true}}
-	}
-	serving := func(o *Observation) {
-		alone(o)
-		o.Database, o.Status.Epoch, o.Address = openDatabase(Home), 1, true
-	}
-	cases{
-		"it makes its database": {func(o *Observation) { alone(o); o.Database = Database{Known: true, Data: DataEmpty} }, want{"CreateAlone", Initialise, Probation, ""}},
-		"not before it knows":   {alone, want{"CreateAlone", Nothing, Probation, "does not answer"}},
-		"not in place of one that was lost": {func(o *Observation) {
-			alone(o)
-			o.Database, o.Status.Epoch = Database{Known: true, Data: DataEmpty}, 1
-		}, want{"CreateAlone", Nothing, Fenced, "--new-pool"}},
-		"but on a person's word": {func(o *Observation) {
-			alone(o)
-			o.Database, o.Status.Epoch, o.Prompts.Activate = Database{Known: true, Data: DataEmpty}, 1, Attestation{Epoch: 101, NewPool: true}
-		}, want{"CreateAlone", Initialise, Fenced, ""}},
-		"its first epoch":             {func(o *Observation) { serving(o); o.Status.Epoch = 0; o.Database.Epochs = nil }, want{"CreateAlone", RecordEpoch, Probation, ""}},
-		"it activates its servers":    {serving, want{"ServeAlone", Activate, Probation, ""}},
-		"it opens what was a standby": {func(o *Observation) { serving(o); o.Database.Mode = Isolated }, want{"CreateAlone", Promote, Probation, ""}},
-		"it lets a stopped one run":   {func(o *Observation) { serving(o); o.Database.Mode = Stopped }, want{"CreateAlone", Unfence, Probation, ""}},
-		"it waits for its servers":    {func(o *Observation) { serving(o); o.Servers = Servers{} }, want{"ServeAlone", Nothing, Probation, "do not answer"}},
-		"it serves":                   {func(o *Observation) { serving(o); o.Servers.Epoch = 1 }, want{"ServeAlone", Nothing, Active, ""}},
-		"what another site once said is not asked": {func(o *Observation) {
-			serving(o)
-			o.Servers.Epoch, o.Peer.Known, o.Peer.Status.Epoch = 1, true, 9
-		}, want{"ServeAlone", Nothing, Active, ""}},
-		"it points the address here":        {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Address = false }, want{"ServeAlone", PublishAddress, Active, ""}},
-		"it quiesces for maintenance":       {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Spec.Maintenance = true }, want{"ServeAlone", Quiesce, Active, ""}},
-		"and resumes":                       {func(o *Observation) { serving(o); o.Servers.Epoch = 1; o.Servers.Quiesced = true }, want{"ServeAlone", Resume, Active, ""}},
-		"an epoch of the other side is its": {func(o *Observation) { serving(o); o.Database.Epochs = tableOf(Backup); o.Servers.Epoch = 2 }, want{"ServeAlone", Nothing, Active, ""}},
-	}.on(t, Home, atNothing)
 }

@@ -21,7 +21,6 @@ const (
 	Open      Mode = "Open"      // primary, takes writes
 	Following Mode = "Following" // in recovery, configured to stream from the other site
 	Isolated  Mode = "Isolated"  // in recovery, readable, follows nobody: its contents stand still
-	Stopped   Mode = "Stopped"   // fenced: not running
 )
 
 // Database is what is known about a site's database, from GET /v1/database of its chat servers and from what our own
@@ -30,7 +29,7 @@ const (
 type Database struct {
 	Known     bool
 	SilentFor time.Duration // how long it has not answered
-	Fenced    bool          // the order to stay down is in place: it holds over a power cut
+	Fenced    bool          // the order to stay down is in place: it holds over a power cut. One that is down is not Known
 
 	Data     Data
 	Mode     Mode

@@ -7,13 +7,7 @@ type check struct {
 	decides func(*view) bool
 }
 
-// oneSite is the chain of a pool with a single site: no proof is ever asked for (section 1).
-var oneSite = []check{
-	{"CreateAlone", "2, first creation", createAlone},
-	{"ServeAlone", "1", serveAlone},
-}
-
-// twoSites is the chain of a site that has a peer. The order is the rule: whatever closes comes before whatever opens.
+// twoSites is the chain of a site. The order is the rule: whatever closes comes before whatever opens.
 var twoSites = []check{
 	// What closes.
 	{"ShutOvertaken", "2, a higher epoch always wins", shutOvertaken},
@@ -45,11 +39,7 @@ var twoSites = []check{
 // Decide tells what a site is and what its operator does next. It is pure: the same observation, the same decision.
 func Decide(o Observation) Decision {
 	v := look(o)
-	chain := twoSites
-	if o.Single {
-		chain = oneSite
-	}
-	for _, c := range chain {
+	for _, c := range twoSites {
 		if c.decides(v) {
 			v.d.Rule = c.name
 			break

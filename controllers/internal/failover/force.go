@@ -127,7 +127,7 @@ func (v *view) silenceAndLoss() string {
 func (v *view) received(k Kind) bool {
 	db := v.Database
 	switch {
-	case db.in(Following), db.in(Stopped):
+	case db.in(Following):
 		v.step(k, RemovingLogShipping)
 		v.act(Isolate)
 		return false

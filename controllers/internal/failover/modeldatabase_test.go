@@ -25,6 +25,9 @@ type database struct {
 	old      bool // restored from an older copy: see restoreVolume
 }
 
+// stopped is the mode of a database that is fenced. Nobody sees it.
+const stopped Mode = "stopped"
+
 type entryKind int
 
 const (
@@ -152,15 +155,15 @@ func (w *world) isolate(s *site) {
 }
 
 func (w *world) fence(s *site) {
-	if s.db.data == DataPresent && s.db.mode != Stopped {
-		s.db.before, s.db.mode, s.db.stream = s.db.mode, Stopped, false
+	if s.db.data == DataPresent && s.db.mode != stopped {
+		s.db.before, s.db.mode, s.db.stream = s.db.mode, stopped, false
 	}
 	s.db.fenced = true
 }
 
 func (w *world) unfence(s *site) {
 	s.db.fenced = false
-	if s.db.mode != Stopped {
+	if s.db.mode != stopped {
 		return
 	}
 	s.db.mode = s.db.before
@@ -188,7 +191,7 @@ func (w *world) recordEpoch(s *site, epoch, forkTimeline int64) {
 func (w *world) replicate(s *site, n int) {
 	src := w.other(s)
 	d := &s.db
-	linked := s.up() && src.up() && !w.dbCut && src.db.data == DataPresent && src.db.mode != Stopped
+	linked := s.up() && src.up() && !w.dbCut && src.db.data == DataPresent && src.db.mode != stopped
 	if d.data == DataPartial && linked && src.db.mode == Open {
 		*d = database{data: DataPresent, object: true, mode: Following, system: src.db.system, log: slices.Clone(src.db.log), timeline: src.db.timeline,
 			history: slices.Clone(src.db.history), applied: true}

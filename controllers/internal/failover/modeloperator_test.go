@@ -129,7 +129,7 @@ func (w *world) readOwnDatabase(s *site) {
 
 // answers tells whether a server tells of the database.
 func (w *world) answers(s *site) bool {
-	return !s.mute && s.db.data == DataPresent && s.db.mode != Stopped && (!s.pods[0].deaf || !s.pods[1].deaf)
+	return !s.mute && s.db.data == DataPresent && s.db.mode != stopped && (!s.pods[0].deaf || !s.pods[1].deaf)
 }
 
 // servers sums up what those say that answer.

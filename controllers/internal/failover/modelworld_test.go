@@ -193,7 +193,7 @@ func (w *world) beat(s *site) {
 		if p.epoch > 0 && p.until < w.t {
 			p.drop()
 		}
-		if s.db.data != DataPresent || s.db.mode == Stopped {
+		if s.db.data != DataPresent || s.db.mode == stopped {
 			continue
 		}
 		if mine := max(p.epoch, p.quiesced); mine > 0 && s.db.newest() != mine {
@@ -366,12 +366,12 @@ func (w *world) restore(s *site) {
 		} else {
 			s.db.mode = Open
 		}
-	case s.db.mode == Stopped && (s.snapshot.mode == Following || s.snapshot.mode == Isolated):
+	case s.db.mode == stopped && (s.snapshot.mode == Following || s.snapshot.mode == Isolated):
 		s.db.mode = s.snapshot.mode
-	case s.db.mode == Stopped && s.power:
+	case s.db.mode == stopped && s.power:
 		s.db.mode = Open
 		w.open(s)
-	case s.db.mode == Stopped:
+	case s.db.mode == stopped:
 		s.db.mode = Open
 	}
 }

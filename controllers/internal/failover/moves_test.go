@@ -24,8 +24,6 @@ func TestPlannedMoveAtTheActiveSite(t *testing.T) {
 		"no answer for a moment calls nothing off": {func(o *Observation) { quiesced(o); o.Peer.Live, o.Peer.Status.Held = false, 0 }, want{"Planned", Nothing, Active, "does not answer"}},
 		"then compliance stops":                    {func(o *Observation) { quiesced(o); o.Servers.Drained = false }, want{"Planned", Nothing, Active, "compliance is to stop"}},
 		"then the old database is demoted":         {quiesced, want{"Planned", Demote, Active, ""}},
-		"one that was stopped meanwhile runs again as what it was": {func(o *Observation) { quiesced(o); o.Database.Mode = Stopped },
-			want{"Planned", Unfence, Active, ""}},
 		"servers that started anew meanwhile have nothing to drain": {func(o *Observation) { demoted(o); o.Servers = Servers{Known: true} },
 			want{"Planned", GrantEpoch, Fenced, ""}},
 		"no token, no grant": {func(o *Observation) { demoted(o); o.Database.Token = Token{} }, want{"Planned", Nothing, Active, "token"}},
@@ -169,7 +167,6 @@ func TestPlannedMoveAtTheStandby(t *testing.T) {
 			want{"GoOnTaking", Nothing, Standby, "does not answer"}},
 		"one that opened by itself, on no new timeline, is closed first": {func(o *Observation) { claimed(o); o.Database.Mode = Open },
 			want{"GoOnTaking", Isolate, Fenced, ""}},
-		"one that is stopped runs first": {func(o *Observation) { claimed(o); o.Database.Mode = Stopped }, want{"GoOnTaking", Isolate, Fenced, ""}},
 		"a later timeline that was only received is not a promotion": {func(o *Observation) { claimed(o); o.Database.Timeline++ },
 			want{"GoOnTaking", Promote, Standby, ""}},
 		"a witness must grant it first": {func(o *Observation) { claimed(o); o.Spec.Witness, o.Witness.State = true, WitnessDenied },
@@ -227,18 +224,11 @@ func TestAssistedMoveAtTheActiveSite(t *testing.T) {
 		"then it publishes that it released the epoch":          {func(o *Observation) { shut(o); o.Database.Fenced = true }, want{"Assisted", ReleaseEpoch, Fenced, ""}},
 		"volumes that are gone need no fence":                   {func(o *Observation) { shut(o); o.Database = Database{Known: true, Data: DataEmpty} }, want{"Assisted", ReleaseEpoch, Fenced, ""}},
 		"a database that was restored from before is gone, too": {func(o *Observation) { shut(o); o.Database = openDatabase(o.Self); o.Database.Epochs = nil }, want{"Assisted", Fence, "", ""}},
-		"one that is stopped but not fenced returns with power": {func(o *Observation) {
+		"one that answers again is fenced all the same": {func(o *Observation) {
 			shut(o)
 			o.Status.Transition = Transition{Kind: Assisted, From: o.Status.Epoch}
 			o.Database = openDatabase(o.Self)
-			o.Database.Mode = Stopped
 		}, want{"Assisted", Fence, "", ""}},
-		"one that is stopped and fenced does not": {func(o *Observation) {
-			shut(o)
-			o.Status.Transition = Transition{Kind: Assisted, From: o.Status.Epoch}
-			o.Database = openDatabase(o.Self)
-			o.Database.Mode, o.Database.Fenced = Stopped, true
-		}, want{"Assisted", ReleaseEpoch, Fenced, ""}},
 		"no answer for 29 s is unknown, not gone":         {func(o *Observation) { gone(o); o.databaseDead(29 * time.Second) }, want{"Serve", Nothing, Active, ""}},
 		"one spec alone releases nothing":                 {func(o *Observation) { gone(o); o.flipPeer() }, want{"Serve", Nothing, Active, ""}},
 		"a spec that reverts before the release stops it": {func(o *Observation) { shut(o); o.flipOwn() }, want{"Prove", Nothing, "", "does not answer"}},
@@ -253,7 +243,7 @@ func TestAssistedMoveAtTheActiveSite(t *testing.T) {
 		"a release is for ever in this epoch": {func(o *Observation) {
 			o.Status.Released = o.Status.Epoch
 			o.Servers.Epoch = 0
-			o.Database.Mode = Stopped
+			o.Database.Mode = Isolated
 		}, want{"ReleasedItself", Nothing, Fenced, "is to take over"}},
 		"its servers are shut whatever they were told":     {func(o *Observation) { o.Status.Released = o.Status.Epoch }, want{"ShutOvertaken", Shut, Fenced, ""}},
 		"a person shuts the active site by hand":           {func(o *Observation) { o.Prompts.Release = o.Status.Epoch }, want{"ReleaseByHand", Shut, Active, ""}},

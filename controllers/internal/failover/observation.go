@@ -10,7 +10,6 @@ type Observation struct {
 	Pool   string // the pool's name, for the commands that are shown
 	Self   Side
 	Names  map[Side]string // what the sites are called; absent: home, backup
-	Single bool            // the pool has one site; nothing is asked of a peer
 	Limits Limits
 
 	Spec    Spec

@@ -90,9 +90,6 @@ func (v *view) hand() bool {
 	case db.in(Open):
 		v.step(Planned, DemotingOld)
 		return v.act(Demote)
-	case db.in(Stopped):
-		v.step(Planned, DemotingOld)
-		return v.act(Unfence)
 	case db.Token.Text == "" || db.Token.Timeline != db.Timeline:
 		v.step(Planned, DemotingOld)
 		return v.wait("the demotion token of timeline %d is to appear", db.Timeline)

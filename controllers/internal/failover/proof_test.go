@@ -38,7 +38,6 @@ func TestProof(t *testing.T) {
 		"a follower that holds more says: an older copy":   {func(o *Observation) { o.Peer.Database.Beat++ }, want{"Prove", WithdrawClaim, Probation, "chatpool release"}},
 		"one of another epoch does not":                    {func(o *Observation) { o.Peer.Database.Beat++; o.Peer.Database.Epochs = nil }, want{"Prove", Activate, Probation, ""}},
 		"without a claim there is nothing to withdraw":     {func(o *Observation) { o.Peer.Database.Beat++; o.Status.Claim = Claim{} }, want{"Prove", Nothing, Probation, "chatpool release"}},
-		"the peer's word opens what does not run":          {func(o *Observation) { o.Database.Mode = Stopped }, want{"Prove", Unfence, Probation, ""}},
 		"durability asks for a mirror":                     {func(o *Observation) { o.Spec.NeedsMirror, o.Database.Mirror = true, false }, want{"Prove", Nothing, Probation, "mirror"}},
 		"that is there":                                    {func(o *Observation) { o.Spec.NeedsMirror = true }, want{"Prove", Activate, Probation, ""}},
 		"or what was demoted":                              {func(o *Observation) { o.Database.Mode = Isolated }, want{"Prove", Promote, Probation, ""}},

@@ -129,8 +129,6 @@ func (v *view) suggest(c Command) {
 func (v *view) openOwn() bool {
 	db := v.Database
 	switch {
-	case db.in(Stopped):
-		return v.act(Unfence)
 	case !db.in(Open):
 		v.step(v.kind(), Promoting)
 		return v.act(Promote)

@@ -72,10 +72,7 @@ func (v *view) giveUp() bool {
 }
 
 // stopped tells whether nothing of this site can take a post, now or after a power cut: there is no database, or it is
-// fenced, or it is ordered to be and the servers say that they are shut. No answer alone is not enough.
+// ordered down and answers no more, and the servers say that they are shut. No answer alone is not enough.
 func (v *view) stopped() bool {
-	if v.noData() || v.Database.in(Stopped) && v.Database.Fenced {
-		return true
-	}
-	return !v.Database.Known && v.Database.Fenced && v.Servers.Known
+	return v.noData() || v.keptDown() && v.Servers.Known
 }

@@ -11,7 +11,7 @@ func comeBack(v *view) bool {
 		return v.isolate(Return)
 	case !db.Known:
 		return v.wait("the database does not answer")
-	case db.in(Open), db.in(Stopped) && v.peerServes():
+	case db.in(Open):
 		return v.isolate(Return)
 	case db.in(Following) && v.followsWell():
 		return false

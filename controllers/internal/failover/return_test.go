@@ -30,10 +30,8 @@ func TestReturnOfAnOvertakenSite(t *testing.T) {
 	salvaged := func(o *Observation) { o.Peer.Database.Salvaged = []Tail{o.Database.tail()} }
 	equal := func(o *Observation) { o.Database.LSN, o.Database.Beat = o.fork().ForkLSN, o.fork().ForkBeat }
 	cases{
-		"its database is demoted, it follows nobody":           {func(o *Observation) { o.Database.Mode = Open }, want{"Return", Isolate, Fenced, ""}},
-		"one that is stopped, too, once the other site serves": {func(o *Observation) { o.Database.Mode = Stopped }, want{"Return", Isolate, Fenced, ""}},
-		"not before":                {func(o *Observation) { o.Database.Mode = Stopped; o.Peer.Status.Role = Probation }, want{"Return", Nothing, Fenced, "is to serve"}},
-		"the address does not stay": {func(o *Observation) { o.Address = true }, want{"Return", WithdrawAddress, Fenced, ""}},
+		"its database is demoted, it follows nobody":         {func(o *Observation) { o.Database.Mode = Open }, want{"Return", Isolate, Fenced, ""}},
+		"the address does not stay":                          {func(o *Observation) { o.Address = true }, want{"Return", WithdrawAddress, Fenced, ""}},
 		"a database that does not answer is left alone":      {func(o *Observation) { o.databaseDead(time.Hour) }, want{"Return", Nothing, Fenced, "does not answer"}},
 		"nothing is discarded before salvage is verified":    {func(*Observation) {}, want{"Return", Nothing, Fenced, "is to salvage epoch"}},
 		"of exactly these contents":                          {func(o *Observation) { salvaged(o); o.Database.LSN++ }, want{"Return", Nothing, Fenced, "is to salvage epoch"}},
@@ -77,8 +75,7 @@ func TestFollowerThatCannotFollow(t *testing.T) {
 			o.Peer.Database.Epochs = nil
 			o.Peer.Database.Beat--
 		}, want{"Follow", Nothing, Standby, ""}},
-		"one that is stopped does not follow":                         {func(o *Observation) { o.Database.Mode = Stopped }, want{"Return", Isolate, Fenced, ""}},
-		"another database":                                            {func(o *Observation) { o.Database.Streaming = false; o.Database.System++ }, want{"Return", Isolate, Standby, ""}},
+		"another database": {func(o *Observation) { o.Database.Streaming = false; o.Database.System++ }, want{"Return", Isolate, Standby, ""}},
 		"a source that holds less than its follower is an older copy": {func(o *Observation) { o.Peer.Database.Beat-- }, want{"Return", Isolate, Fenced, ""}},
 		"a mark in the database stays":                                {func(o *Observation) { refused(o); o.Database.Strayed = true }, want{"Return", Isolate, Fenced, ""}},
 		"one that was stopped in the present epoch follows again":     {func(o *Observation) { o.Database = isolated(o.Self.Other()) }, want{"Return", Follow, Standby, ""}},

@@ -39,7 +39,7 @@ func (v *view) followersRole() Role {
 	switch {
 	case !v.Database.Known && (v.Status.Role == Standby || v.Status.Role == Fenced):
 		return v.Status.Role
-	case v.s.Strayed || v.Database.in(Open) || v.Database.in(Stopped):
+	case v.s.Strayed || v.Database.in(Open):
 		return Fenced
 	case v.held == v.known, v.Database.in(Following) && v.Database.Streaming:
 		return Standby
@@ -50,7 +50,7 @@ func (v *view) followersRole() Role {
 // keepFor is how long activated servers keep their right: for ever without a witness; with one, while two of {this
 // site, the peer, the witness} are for it. The peer's vote is its operator's life, and no claim.
 func (v *view) keepFor() time.Duration {
-	if v.Single || !v.Spec.Witness {
+	if !v.Spec.Witness {
 		return Forever
 	}
 	if v.Witness.State == WitnessGranted || v.peerVotes() {

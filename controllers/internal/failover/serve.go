@@ -37,9 +37,6 @@ func (v *view) serversUnknown() bool {
 // reopen lets the database take writes again while its servers are still activated: they prove that nothing else has
 // opened meanwhile.
 func (v *view) reopen() bool {
-	if v.Database.in(Stopped) {
-		return v.act(Unfence)
-	}
 	if !v.hasData() {
 		return v.wait("the database is gone")
 	}

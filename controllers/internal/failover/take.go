@@ -110,7 +110,7 @@ func (v *view) take(k Kind, token string) bool {
 		return v.act(Initialise)
 	case db.in(Open) && c.Timeline == 0:
 		return v.record(k)
-	case db.in(Open), db.in(Stopped):
+	case db.in(Open):
 		return v.isolate(k)
 	case k != Planned && !v.received(k):
 		return true

@@ -30,9 +30,6 @@ func look(o Observation) *view {
 // database, a database that was overtaken from the peer. An epoch that was heard of once is real, however stale.
 func (v *view) highest() int64 {
 	known := max(v.Status.Epoch, v.Database.Newest(), v.Servers.Epoch)
-	if v.Single {
-		return known
-	}
 	if v.Peer.Known {
 		known = max(known, v.Peer.Status.Epoch)
 	}
@@ -78,7 +75,7 @@ func (v *view) voidWords() {
 }
 
 // owns tells whether the highest epoch is this site's: nobody else may serve in it.
-func (v *view) owns() bool { return v.Single || v.Self.Mints(v.known) }
+func (v *view) owns() bool { return v.Self.Mints(v.known) }
 
 // hasData tells whether the own database has anything in it.
 func (v *view) hasData() bool { return v.Database.Known && v.Database.Data == DataPresent }
