@@ -71,9 +71,10 @@ func initDB(p *v1alpha1.ChatPool) *cnpg.InitDB {
 	}
 }
 
-// timelineHistory gives the history file of a timeline; NULL without one.
+// timelineHistory gives the history file of a timeline; NULL without one. Its body stands in quotes: of two dollar signs
+// Kubernetes leaves one on the way to the container.
 const timelineHistory = "CREATE FUNCTION chatpool_timeline_history(tli int) RETURNS text LANGUAGE sql SECURITY DEFINER " +
-	"SET search_path = pg_catalog AS $$ SELECT pg_read_file('pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || '.history', 0, 1000000, true) $$"
+	"SET search_path = pg_catalog AS 'SELECT pg_read_file(''pg_wal/'' || lpad(upper(to_hex(tli)), 8, ''0'') || ''.history'', 0, 1048576, true)'"
 
 // synchronous: any one mirror must have flushed a commit. Without mirrors there is nothing to wait for.
 func synchronous(d v1alpha1.DatabaseSpec) *cnpg.Synchronous {
