@@ -4,26 +4,151 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
-	"chatpool.dev/controllers/internal/cnpg"
+	"chatpool.dev/controllers/internal/failover"
+	"chatpool.dev/controllers/internal/naming"
 	"chatpool.dev/controllers/internal/plugin"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-const limit = 40 * time.Second
+// limit is how long a test waits for something that the operators do.
+const limit = 60 * time.Second
 
-func eventually(t *testing.T, what string, ok func() error) {
+// cast is everybody who plays in one test: the pool demo in a namespace of its own.
+type cast struct {
+	t      *testing.T
+	ns     string
+	world  *world
+	limits failover.Limits
+	home   *operator
+	backup *operator
+	over   chan struct{}
+
+	lock   sync.Mutex
+	kill   func(site, point string) []*operator // nil: nobody is ended
+	points []string
+}
+
+// assemble makes a namespace in both sites and everybody in it, but no pool. With limits it takes others than usual.
+func assemble(t *testing.T, limits ...failover.Limits) *cast {
 	t.Helper()
+	t.Parallel()
+	c := &cast{t: t, world: newWorld(), over: make(chan struct{})}
+	if len(limits) > 0 {
+		c.limits = limits[0]
+	}
+	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
+	if err := home.Client.Create(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if err := backup.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}); err != nil {
+		t.Fatal(err)
+	}
+	c.ns = n.Name
+	ctx, stop := context.WithCancel(context.Background())
+	var playing sync.WaitGroup
+	playing.Go(func() { c.world.run(c.over) })
+	for s, to := range map[*site]**operator{home: &c.home, backup: &c.backup} {
+		s.worlds.Store(c.ns, c.world)
+		playing.Go(func() { (&engine{site: s, ns: c.ns, world: c.world}).run(ctx) })
+		*to = &operator{site: s, cast: c}
+		(*to).start()
+	}
+	t.Cleanup(func() {
+		c.home.stop()
+		c.backup.stop()
+		stop()
+		close(c.over)
+		playing.Wait()
+		for _, f := range c.world.faults {
+			t.Error(f)
+		}
+		if t.Failed() {
+			c.explain()
+		}
+	})
+	return c
+}
+
+// fault notes what must never be.
+func (c *cast) fault(format string, args ...any) {
+	ask(c.world, func() any { c.world.faults = append(c.world.faults, fmt.Sprintf(format, args...)); return nil })
+}
+
+// explain says what a test that failed was looking at.
+func (c *cast) explain() {
+	for _, s := range []*site{home, backup} {
+		p, err := s.pool(c.ns)
+		if err != nil {
+			c.t.Logf("%s: %v", s.name, err)
+			continue
+		}
+		st := p.Status
+		c.t.Logf("%s wants %s: role %s, epoch %d, state %s, failover %+v, transition %+v", s.name, p.Spec.PoolState, st.Role, st.Epoch, st.State, st.Failover, st.Transition)
+		if st.Peer != nil {
+			c.t.Logf("    peer %s, %s: %s", st.Peer.State, st.Peer.Role, st.Peer.Message)
+		}
+		for _, k := range st.Conditions {
+			c.t.Logf("    %s %s %s: %s", k.Type, k.Status, k.Reason, k.Message)
+		}
+		d := c.world.sides[s.name]
+		c.t.Logf("    database %s, cluster %s", d, func() string {
+			k, err := s.database(c.ns)
+			if err != nil || k == nil {
+				return fmt.Sprint("none ", err)
+			}
+			return fmt.Sprintf("%+v, fenced %q", k.Spec.Replica, k.Annotations["cnpg.io/fencedInstances"])
+		}())
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.t.Logf("points: %s", strings.Join(c.points, ", "))
+}
+
+func (s *side) String() string {
+	text := "none"
+	if d := s.db; d != nil {
+		text = fmt.Sprintf("%s from %q (streams %t), timeline %d, end %s, epochs %+v, closed %d", d.mode, d.source, d.streams, d.timeline, d.end(), d.epochs, d.closed)
+	}
+	for _, v := range s.servers {
+		text += fmt.Sprintf("; %s epoch %d quiesced %d", v.name, v.epoch, v.quiesced)
+	}
+	return text
+}
+
+// killed notes that a site's operator passes a point, and says who ends there.
+func (c *cast) killed(site, point string) []*operator {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.points = append(c.points, site+" "+point)
+	if c.kill == nil {
+		return nil
+	}
+	return c.kill(site, point)
+}
+
+// killing sets who is ended where from now on.
+func (c *cast) killing(kill func(site, point string) []*operator) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.kill = kill
+}
+
+func (c *cast) both() []*operator { return []*operator{c.home, c.backup} }
+
+// eventually asks again and again until ok has nothing to object; objections name what is missing.
+func (c *cast) eventually(what string, ok func() error) {
+	c.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for start := time.Now(); ; <-tick.C {
@@ -32,21 +157,21 @@ func eventually(t *testing.T, what string, ok func() error) {
 			return
 		}
 		if time.Since(start) > limit {
-			t.Fatalf("waited %v for %s; last objection: %v", limit, what, err)
+			c.t.Fatalf("waited %v for %s; last objection: %v", limit, what, err)
 		}
 	}
 }
 
-// throughout asks again and again that something stays so, for as long as both operators looked twice more.
-func throughout(t *testing.T, ns, what string, ok func() error, sites ...*site) {
-	t.Helper()
-	for _, s := range sites {
-		from := heartbeat(s, ns)
-		eventually(t, "the operator of "+s.name+" to beat", func() error {
+// throughout asks again and again that something stays so, for as long as both operators have looked three times.
+func (c *cast) throughout(what string, ok func() error) {
+	c.t.Helper()
+	for _, s := range []*site{home, backup} {
+		from := s.beat(c.ns)
+		c.eventually("the operator of "+s.name+" to beat", func() error {
 			if err := ok(); err != nil {
-				t.Fatalf("%s: %v", what, err)
+				c.t.Fatalf("%s: %v", what, err)
 			}
-			if n := heartbeat(s, ns); n < from+2 {
+			if n := s.beat(c.ns); n < from+3 {
 				return fmt.Errorf("at %d, from %d", n, from)
 			}
 			return nil
@@ -54,78 +179,184 @@ func throughout(t *testing.T, ns, what string, ok func() error, sites ...*site) 
 	}
 }
 
-func heartbeat(s *site, ns string) int64 {
-	if p, err := s.read(ns); err == nil && p.Status.Peer != nil {
-		return p.Status.Peer.Heartbeat
-	}
-	return 0
-}
-
-func (s *site) read(ns string) (*v1alpha1.ChatPool, error) {
+func (s *site) pool(ns string) (*v1alpha1.ChatPool, error) {
 	p := &v1alpha1.ChatPool{}
 	return p, s.Client.Get(context.Background(), client.ObjectKey{Namespace: ns, Name: "demo"}, p)
 }
 
+// create makes the pool's object in a site; want is where it is to live.
+func (c *cast) create(s *site, change ...func(*v1alpha1.ChatPool)) {
+	c.t.Helper()
+	p := &v1alpha1.ChatPool{ObjectMeta: metav1.ObjectMeta{Name: "demo", Namespace: c.ns}}
+	p.Spec.Domain = "example.com"
+	p.Spec.Directory.Static.Users = []v1alpha1.StaticUser{{Name: "alice"}}
+	p.Spec.Sites = []v1alpha1.Site{
+		{Name: "home", Role: v1alpha1.SitePrimary, SIPName: "chat.home.example.com", DatabaseEndpoint: "10.1.1.11:30432"},
+		{Name: "backup", Role: v1alpha1.SiteBackup, SIPName: "chat.backup.example.com", DatabaseEndpoint: "db.backup.example.com:5432"},
+	}
+	for _, ch := range change {
+		ch(p)
+	}
+	if err := s.Client.Create(c.t.Context(), p); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// change edits the pool's object in a site.
+func (c *cast) change(s *site, edit func(*v1alpha1.ChatPool)) {
+	c.t.Helper()
+	p, err := s.pool(c.ns)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	before := p.DeepCopy()
+	edit(p)
+	if err := s.Client.Patch(c.t.Context(), p, client.MergeFrom(before)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// want flips spec.poolState in the sites.
+func (c *cast) want(state v1alpha1.PoolState, in ...*site) {
+	c.t.Helper()
+	for _, s := range in {
+		c.change(s, func(p *v1alpha1.ChatPool) { p.Spec.PoolState = state })
+	}
+}
+
+// say gives a person's word to a site.
+func (c *cast) say(s *site, annotation string, w naming.Word) {
+	c.t.Helper()
+	c.change(s, func(p *v1alpha1.ChatPool) {
+		if p.Annotations == nil {
+			p.Annotations = map[string]string{}
+		}
+		p.Annotations[annotation] = w.Value(p)
+	})
+}
+
+// beat is the counter of a site's operator.
+func (s *site) beat(ns string) int64 {
+	p, err := s.pool(ns)
+	if err != nil {
+		return 0
+	}
+	n, _ := s.lease(p)
+	return n
+}
+
 // says tells whether a condition of the pool is as wanted, and what it says else.
-func (s *site) says(ns, name string, status metav1.ConditionStatus, reason string) error {
-	p, err := s.read(ns)
+func (c *cast) says(s *site, name string, status metav1.ConditionStatus, text string) error {
+	p, err := s.pool(c.ns)
 	if err != nil {
 		return err
 	}
-	c := meta.FindStatusCondition(p.Status.Conditions, name)
-	if c == nil {
-		return fmt.Errorf("%s: no condition %s among %v", s.name, name, p.Status.Conditions)
+	k := meta.FindStatusCondition(p.Status.Conditions, name)
+	if k == nil {
+		return fmt.Errorf("%s: no condition %s", s.name, name)
 	}
-	if c.Status != status || reason != "" && c.Reason != reason {
-		return fmt.Errorf("%s: %s is %s, %s: %s", s.name, name, c.Status, c.Reason, c.Message)
+	if k.Status != status || !strings.Contains(k.Reason+": "+k.Message, text) {
+		return fmt.Errorf("%s: %s is %s, %s: %s", s.name, name, k.Status, k.Reason, k.Message)
 	}
 	return nil
 }
 
-// namespace makes one namespace in both sites, and pool an object of the same manifest in each.
-func namespace(t *testing.T) string {
-	t.Helper()
-	n := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "t-"}}
-	if err := home.Client.Create(t.Context(), n); err != nil {
-		t.Fatal(err)
+// is tells whether a site has a role and knows an epoch.
+func (c *cast) is(s *site, role string, epoch int64) error {
+	p, err := s.pool(c.ns)
+	if err != nil {
+		return err
 	}
-	if err := backup.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.Name}}); err != nil {
-		t.Fatal(err)
+	if p.Status.Role != role || p.Status.Epoch != epoch {
+		return fmt.Errorf("%s is %q in epoch %d, want %s in %d: %+v", s.name, p.Status.Role, p.Status.Epoch, role, epoch, p.Status.Transition)
 	}
-	return n.Name
+	return nil
 }
 
-func (s *site) create(t *testing.T, ns string, change ...func(*v1alpha1.ChatPool)) *v1alpha1.ChatPool {
-	t.Helper()
-	p := &v1alpha1.ChatPool{ObjectMeta: metav1.ObjectMeta{Name: "demo", Namespace: ns}}
-	p.Spec.Domain = "example.com"
-	p.Spec.Directory.Static.Users = []v1alpha1.StaticUser{{Name: "alice"}}
-	p.Spec.Sites = []v1alpha1.Site{
-		{Name: "home", Role: v1alpha1.SitePrimary, DatabaseEndpoint: "10.1.1.11:30432",
-			DatabaseService: &v1alpha1.DatabaseService{Type: corev1.ServiceTypeNodePort, NodePort: 30432}},
-		{Name: "backup", Role: v1alpha1.SiteBackup, DatabaseEndpoint: "db.backup.example.com:5432"},
-	}
-	for _, c := range change {
-		c(p)
-	}
-	if err := s.Client.Create(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	return p
+// lives waits until the pool lives in a site in the epoch and the other one follows, and nobody is in the middle of
+// anything.
+func (c *cast) lives(s *site, epoch int64) {
+	c.t.Helper()
+	c.eventually(fmt.Sprintf("the pool to live in %s in epoch %d", s.name, epoch), func() error { return c.settled(s, epoch) })
 }
 
-// peering runs kubectl chatpool peer while the token controllers are played.
-func peering(t *testing.T, ns string, dryRun bool) string {
+func (c *cast) settled(s *site, epoch int64) error {
+	if err := c.is(s, v1alpha1.RoleActive, epoch); err != nil {
+		return err
+	}
+	if err := c.is(s.other(), v1alpha1.RoleStandby, epoch); err != nil {
+		return err
+	}
+	for _, x := range []*site{s, s.other()} {
+		p, err := x.pool(c.ns)
+		if err != nil {
+			return err
+		}
+		if t := p.Status.Transition; t != nil {
+			return fmt.Errorf("%s is in %s, %s: %s", x.name, t.Kind, t.Step, t.WaitingFor)
+		}
+		if p.Status.ActiveSite != s.name {
+			return fmt.Errorf("%s takes %q for the active site", x.name, p.Status.ActiveSite)
+		}
+		public := &corev1.Service{}
+		if err := x.Client.Get(c.t.Context(), client.ObjectKey{Namespace: c.ns, Name: "demo"}, public); err != nil {
+			return err
+		}
+		if here := public.Annotations[naming.AnnotationActiveSite] == x.name && public.Annotations[naming.AnnotationExternalDNS] == "example.com"; here != (x == s) {
+			return fmt.Errorf("the address at %s: %v", x.name, public.Annotations)
+		}
+	}
+	if err := ask(c.world, func() error {
+		for _, v := range c.world.sides[s.name].servers {
+			if v.epoch != epoch {
+				return fmt.Errorf("server %s of %s is activated for %d", v.name, s.name, v.epoch)
+			}
+		}
+		if d := c.world.sides[s.other().name].db; d == nil || !d.streams {
+			return fmt.Errorf("%s does not stream", s.other().name)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	ready := v1alpha1.ConditionFailoverReady
+	if s == backup {
+		ready = v1alpha1.ConditionFailbackReady
+	}
+	for _, x := range []*site{s, s.other()} {
+		if err := c.says(x, ready, metav1.ConditionTrue, ""); err != nil {
+			return err
+		}
+		if err := c.says(x, v1alpha1.ConditionReady, metav1.ConditionTrue, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upright makes a pool that lives at home in epoch 1 and is followed by backup.
+func upright(t *testing.T, limits ...failover.Limits) *cast {
 	t.Helper()
-	ctx, stop := context.WithCancel(t.Context())
+	c := assemble(t, limits...)
+	c.create(home)
+	c.create(backup)
+	c.peer()
+	c.lives(home, 1)
+	return c
+}
+
+// peer runs kubectl chatpool peer while the token controllers are played.
+func (c *cast) peer() string {
+	c.t.Helper()
+	ctx, stop := context.WithCancel(c.t.Context())
 	defer stop()
 	for _, s := range []*site{home, backup} {
-		go s.playTokens(ctx, ns)
+		go s.playTokens(ctx, c.ns)
 	}
 	var out bytes.Buffer
-	p := &plugin.Peering{Own: home.cluster(), Peer: backup.cluster(), Namespace: ns, Pool: "demo", DryRun: dryRun, Out: &out}
+	p := &plugin.Peering{Own: home.cluster(), Peer: backup.cluster(), Namespace: c.ns, Pool: "demo", Out: &out}
 	if err := p.Run(ctx); err != nil {
-		t.Fatalf("kubectl chatpool peer: %v; it said:\n%s", err, out.String())
+		c.t.Fatalf("kubectl chatpool peer: %v; it said:\n%s", err, out.String())
 	}
 	return out.String()
 }
@@ -148,70 +379,4 @@ func (s *site) playTokens(ctx context.Context, ns string) {
 		secret.Data = map[string][]byte{"token": []byte(request.Status.Token), "ca.crt": s.Config.CAData}
 		_ = s.Client.Patch(ctx, secret, client.MergeFrom(before))
 	}
-}
-
-// database reads the Cluster of the pool; nil if there is none.
-func (s *site) database(ns string) (*cnpg.Cluster, error) {
-	u := clusterObject(ns)
-	if err := s.Client.Get(context.Background(), client.ObjectKeyFromObject(u), u); err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	return cnpg.Read(u)
-}
-
-func clusterObject(ns string) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(cnpg.ClusterKind)
-	u.SetNamespace(ns)
-	u.SetName("demo-db")
-	return u
-}
-
-// none objects to there being a database.
-func (s *site) none(ns string) error {
-	c, err := s.database(ns)
-	if err == nil && c != nil {
-		err = fmt.Errorf("%s has a database: %+v", s.name, c.Spec.Bootstrap)
-	}
-	return err
-}
-
-// playDatabase does what CloudNativePG does: two instances are healthy.
-func (s *site) playDatabase(t *testing.T, ns string) {
-	t.Helper()
-	eventually(t, "the Cluster in "+s.name, func() error {
-		u := clusterObject(ns)
-		if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
-			return err
-		}
-		before := u.DeepCopy()
-		u.Object["status"] = map[string]any{
-			"phase": cnpg.PhaseHealthy, "instances": int64(2), "readyInstances": int64(2), "currentPrimary": "demo-db-1",
-			"targetPrimary": "demo-db-1", "instancesStatus": map[string]any{"healthy": []any{"demo-db-1", "demo-db-2"}},
-		}
-		return s.Client.Status().Patch(t.Context(), u, client.MergeFrom(before))
-	})
-}
-
-// playMetrics does what the database's metrics do.
-func (s *site) playMetrics(ns string, recovery, receiving, position, oldest int64, followers ...string) {
-	text := ""
-	for name, v := range map[string]int64{"recovery": recovery, "receiving": receiving, "position": position, "oldest": oldest} {
-		text += fmt.Sprintf("# TYPE cnpg_chatpool_site_%s gauge\ncnpg_chatpool_site_%s %d\n", name, name, v)
-	}
-	for _, f := range followers {
-		text += fmt.Sprintf("# TYPE cnpg_chatpool_follower_lag_bytes gauge\ncnpg_chatpool_follower_lag_bytes{name=%q,state=\"streaming\"} 100\n", f)
-		text += fmt.Sprintf("# TYPE cnpg_chatpool_follower_lag_seconds gauge\ncnpg_chatpool_follower_lag_seconds{name=%q,state=\"streaming\"} 0.2\n", f)
-	}
-	s.metrics.Store(ns, text)
-}
-
-// deadEnd is a kubeconfig that leads to nobody.
-func deadEnd() *api.Config {
-	c := api.NewConfig()
-	c.Clusters["x"] = &api.Cluster{Server: "https://127.0.0.1:1"}
-	c.AuthInfos["x"] = &api.AuthInfo{Token: "t"}
-	c.Contexts["x"] = &api.Context{Cluster: "x", AuthInfo: "x"}
-	c.CurrentContext = "x"
-	return c
 }

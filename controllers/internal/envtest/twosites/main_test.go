@@ -2,6 +2,9 @@ package twosites
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,25 +12,22 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"chatpool.dev/api/v1alpha1"
-	"chatpool.dev/controllers"
 	"chatpool.dev/controllers/internal/envtest/apiserver"
 	"chatpool.dev/controllers/internal/plugin"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// site is a cluster with an operator in it, and the metrics of its databases, which tests play by namespace.
+// site is a cluster. Its chat servers, of all tests, are behind one listener.
 type site struct {
 	*apiserver.Server
-	name    string
-	metrics sync.Map // namespace -> text
-	http    *httptest.Server
+	name   string
+	chat   *httptest.Server
+	worlds sync.Map // namespace -> *world
 }
 
 var home, backup *site
@@ -43,60 +43,52 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	ctrl.SetLogger(logr.Discard())
-	ctx, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
 	for name, to := range map[string]**site{"home": &home, "backup": &backup} {
 		s := &site{name: name}
 		if s.Server, err = apiserver.Start("../../../.."); err != nil {
 			return 1, err
 		}
 		defer s.Stop()
-		s.http = httptest.NewServer(s)
-		defer s.http.Close()
-		mgr, err := s.manager()
-		if err != nil {
-			return 1, err
-		}
-		running.Go(func() {
-			if err := mgr.Start(ctx); err != nil {
-				fmt.Fprintln(os.Stderr, s.name, err)
-			}
-		})
+		s.chat = httptest.NewUnstartedServer(http.HandlerFunc(s.handler))
+		s.chat.TLS = &tls.Config{GetConfigForClient: s.certificate}
+		s.chat.StartTLS()
+		defer s.chat.Close()
 		*to = s
 	}
-	code = m.Run()
-	stop()
-	running.Wait()
-	return code, nil
+	return m.Run(), nil
 }
 
-func (s *site) manager() (ctrl.Manager, error) {
-	twice := true // two managers in one process have controllers of the same names
-	options := ctrl.Options{
-		Scheme: s.Client.Scheme(), Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: &twice},
+// other is the other site.
+func (s *site) other() *site {
+	if s == home {
+		return backup
 	}
-	controllers.Limit(&options, nil)
-	mgr, err := ctrl.NewManager(s.Operator, options)
+	return home
+}
+
+// certificate serves as the chat servers of the namespace in the name that is asked for, with what the operator made for
+// them.
+func (s *site) certificate(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	parts := strings.Split(hello.ServerName, ".")
+	if len(parts) < 2 {
+		return nil, fmt.Errorf("no name of a pool: %q", hello.ServerName)
+	}
+	secret := &corev1.Secret{}
+	if err := s.Client.Get(context.Background(), client.ObjectKey{Namespace: parts[1], Name: "demo-internal-tls"}, secret); err != nil {
+		return nil, err
+	}
+	cert, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
 	if err != nil {
 		return nil, err
 	}
-	told := controllers.Config{
-		Site: s.name, Image: "example.com/chatpool:1", PostgresImage: "example.com/postgres:15", Namespace: "chatpool-system",
-		Metrics: func(p *v1alpha1.ChatPool) string { return s.http.URL + "/" + p.Namespace },
+	clients := x509.NewCertPool()
+	if !clients.AppendCertsFromPEM(secret.Data["ca.crt"]) {
+		return nil, errors.New("the Secret has no CA")
 	}
-	return mgr, controllers.Setup(mgr, told, nil, time.Now)
-}
-
-// ServeHTTP plays the metrics of the database in a namespace; what is not played does not answer.
-func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	text, ok := s.metrics.Load(strings.TrimPrefix(r.URL.Path, "/"))
-	if !ok {
-		http.Error(w, "no such database", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprint(w, text)
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
+		NextProtos: []string{"h2", "http/1.1"},
+	}, nil
 }
 
 // cluster is the site as kubectl chatpool gets to know it.
