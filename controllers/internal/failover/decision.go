@@ -58,21 +58,21 @@ const (
 	ReleaseEpoch  ActionKind = "Release"  // give up the epoch
 	BeginMove     ActionKind = "Begin"    // of a transition
 
-	Initialise ActionKind = "Initialise" // make an empty database; only as "First creation" says
+	Initialise ActionKind = "Initialise" // make an empty database; only as "First creation" says. What is left of one goes first
 	Join       ActionKind = "Join"       // make a follower from a copy of the peer's database, refused where there is data
 	Follow     ActionKind = "Follow"     // stream from the peer, nothing discarded
 	RewindTo   ActionKind = "Rewind"     // pg_rewind while fenced, then follow
 	Clone      ActionKind = "Clone"      // discard the data, then as Join
 	Demote     ActionKind = "Demote"     // open -> readable standby that follows nobody, with a token
 	Promote    ActionKind = "Promote"    // in recovery -> open, on a new timeline
-	Isolate    ActionKind = "Isolate"    // any mode -> readable standby that follows nobody
+	Isolate    ActionKind = "Isolate"    // any mode, ordered down or not -> readable standby that follows nobody
 	Fence      ActionKind = "Fence"      // stop the database, and keep it stopped
 	Unfence    ActionKind = "Unfence"    // let it run again as what it was
 
 	RecordEpoch ActionKind = "RecordEpoch" // under the exclusive lock; refused when the table has this epoch or a higher
 	Activate    ActionKind = "Activate"    // servers accept posts in the epoch, for KeepFor
 	Quiesce     ActionKind = "Quiesce"     // servers stay activated and take no posts
-	Resume      ActionKind = "Resume"      // servers that are still activated for the epoch take posts again
+	Resume      ActionKind = "Resume"      // as Activate, of an epoch that only a quiesce has ended
 	Shut        ActionKind = "Shut"        // servers lose their activation
 
 	Salvage         ActionKind = "Salvage"         // pull the peer's tail into the own database

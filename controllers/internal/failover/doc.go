@@ -39,8 +39,12 @@
 //   - Status tells what was seen, not what is about to be done: a site is Active until its servers are seen shut, and
 //     proof needs the peer's Status.Shut (or that it has no data), its role alone is none. Only a claim stands before
 //     the deed, on purpose. Fenced of an overtaken site is no proof either.
-//   - A server that exists and does not answer is Unseen: its site does not say that it is shut. "The peer confirms"
-//     needs a beat that was seen after the claim stood.
+//   - A server that exists and does not answer is Unseen: its site does not say that it is shut, and an overtaken site has
+//     its database bar the epoch. "The peer confirms" needs a beat that was seen after the claim stood.
+//   - Of the peer's database only that is known which its operator has published with a beat that was seen to come; a
+//     copy is discarded on that word. What happened to the peer's volumes within that time cannot be known here.
+//   - A database that was ordered down tells nothing: whoever may have it open lets it run (Unfence), all others have it
+//     run as a readable standby (Isolate, which takes the order back).
 //   - Forks are told by the epoch table, not by timeline and LSN alone; every promotion under a claim ends in an epoch
 //     row, so no two epochs share a timeline.
 //   - A database that was open out of turn is marked in itself (Stray) and is no prefix of anything. A demoted site
