@@ -15,10 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
+// New makes the reconciler of Categories.
+func New(c client.Client, pools declared.Connector, events declared.Recorder) *declared.Reconciler[*v1alpha1.Category] {
+	return &declared.Reconciler[*v1alpha1.Category]{Client: c, Pools: pools, Events: events, Kind: kind{}, Name: "category"}
+}
+
 // Setup has the manager put Categories, also those that rooms came to or went from: they count them.
 func Setup(mgr ctrl.Manager, pools declared.Connector, events declared.Recorder) error {
-	r := &declared.Reconciler[*v1alpha1.Category]{Client: mgr.GetClient(), Pools: pools, Events: events, Kind: kind{}, Name: "category"}
-	return r.Setup(mgr, &v1alpha1.Category{}, &v1alpha1.CategoryList{}, func(b *builder.Builder) *builder.Builder {
+	return New(mgr.GetClient(), pools, events).Setup(mgr, &v1alpha1.Category{}, &v1alpha1.CategoryList{}, func(b *builder.Builder) *builder.Builder {
 		return b.Watches(&v1alpha1.Room{}, handler.EnqueueRequestsFromMapFunc(ofRoom), builder.WithPredicates(cameOrWent))
 	})
 }

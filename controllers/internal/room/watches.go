@@ -6,18 +6,23 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 )
 
+// New makes the reconciler of Rooms.
+func New(c client.Client, pools declared.Connector, events declared.Recorder) *declared.Reconciler[*v1alpha1.Room] {
+	return &declared.Reconciler[*v1alpha1.Room]{Client: c, Pools: pools, Events: events, Kind: kind{c}, Name: "room"}
+}
+
 // Setup has the manager put Rooms, also those of a category that changes.
 func Setup(mgr ctrl.Manager, pools declared.Connector, events declared.Recorder) error {
 	c, list := mgr.GetClient(), &v1alpha1.RoomList{}
-	r := &declared.Reconciler[*v1alpha1.Room]{Client: c, Pools: pools, Events: events, Kind: kind{c}, Name: "room"}
 	ofCategory := declared.Which(c, list, func(room *v1alpha1.Room, category string) bool {
 		return string(room.Spec.CategoryName) == category
 	})
-	return r.Setup(mgr, &v1alpha1.Room{}, list, func(b *builder.Builder) *builder.Builder {
+	return New(c, pools, events).Setup(mgr, &v1alpha1.Room{}, list, func(b *builder.Builder) *builder.Builder {
 		return b.Watches(&v1alpha1.Category{}, ofCategory, builder.WithPredicates(categoryMatters))
 	})
 }
