@@ -110,6 +110,17 @@ func TestActiveSiteSalvages(t *testing.T) {
 	}.check(t, atActive)
 }
 
+func TestMoveIsOverBeforeTheSalvageIs(t *testing.T) {
+	for _, s := range []Side{Home, Backup} {
+		o := atActive(s)
+		o.Peer.Database, o.Peer.Status.Strayed = isolated(s), true
+		o.Status.Transition = Transition{Kind: Forced, Step: SwitchingAddress, From: o.Status.Epoch - 1}
+		if d := Decide(o); d.Action.Kind != Salvage || d.Status.Transition.Kind != NoMove {
+			t.Errorf("%s: %s, %+v", s, d.Action.Kind, d.Status.Transition)
+		}
+	}
+}
+
 func TestKeptStillInTheStatus(t *testing.T) {
 	for _, s := range []Side{Home, Backup} {
 		o := atStandby(s)

@@ -16,10 +16,13 @@ func serve(v *view) bool {
 	if v.Spec.Witness && v.Witness.State == WitnessFree {
 		return v.do(Action{Kind: AcquireWitness, Epoch: v.known})
 	}
-	if v.serviceAsWanted() || v.addressHere() || v.salvage() {
+	if v.serviceAsWanted() || v.addressHere() {
 		return true
 	}
 	v.endMove()
+	if v.salvage() {
+		return true
+	}
 	if v.keepFor() == 0 {
 		return v.wait("neither the witness nor %s votes for this site", v.peerName())
 	}
