@@ -122,8 +122,13 @@ func (p *ChatPool) GetConditions() *[]metav1.Condition { return &p.Status.Condit
 
 // ReadyWhen lists the conditions that must be True for the pool to be Ready, in the order in which they come true.
 func (p *ChatPool) ReadyWhen() []string {
-	if p.HasTwoSites() && p.Status.Role == RoleStandby {
-		return []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionServersReady}
+	if p.HasTwoSites() && p.Status.Role != RoleActive {
+		// Nothing is migrated, and no mirror waited for, where nobody writes.
+		list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionServersReady}
+		if p.Status.Role != RoleStandby {
+			list = append(list, ConditionServing)
+		}
+		return list
 	}
 	list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady}
 	if p.Spec.Database.Provider == CloudNativePG && p.Spec.Database.Durability == Mirror {

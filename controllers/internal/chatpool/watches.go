@@ -6,6 +6,7 @@ import (
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/cnpg"
+	"chatpool.dev/controllers/internal/condition"
 	"chatpool.dev/controllers/internal/naming"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -36,7 +38,8 @@ func Watched() []client.Object {
 // Setup has the manager run the reconciler.
 func (r *Reconciler) Setup(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("chatpool").WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
-		For(&v1alpha1.ChatPool{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
+		For(&v1alpha1.ChatPool{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+			predicate.Funcs{UpdateFunc: moved})))
 	for _, kind := range Watched() {
 		b = b.Watches(kind, handler.EnqueueRequestsFromMapFunc(poolOf))
 	}
@@ -65,6 +68,27 @@ func (r *Reconciler) Setup(mgr ctrl.Manager) error {
 		return err
 	}
 	return nil
+}
+
+// moved tells whether package moves has changed something in the status on which Ready and the phases rest.
+func moved(e event.UpdateEvent) bool {
+	was, ok := e.ObjectOld.(*v1alpha1.ChatPool)
+	is, too := e.ObjectNew.(*v1alpha1.ChatPool)
+	if !ok || !too || !is.HasTwoSites() {
+		return false
+	}
+	step := func(p *v1alpha1.ChatPool) string {
+		serving, _ := condition.Get(p, v1alpha1.ConditionServing)
+		out := p.Status.Role + " " + string(serving)
+		if t := p.Status.Transition; t != nil {
+			out += " " + t.Kind + " " + t.Step
+		}
+		if peer := p.Status.Peer; peer != nil {
+			out += " " + peer.Role
+		}
+		return out
+	}
+	return step(was) != step(is)
 }
 
 // poolOf leads from a child to its pool by the label.
