@@ -33,6 +33,8 @@ type cast struct {
 	home   *operator
 	backup *operator
 	over   chan struct{}
+	// patience is how long it is waited for anything: limit, unless much is to happen.
+	patience time.Duration
 
 	lock   sync.Mutex
 	kill   func(site, point string) []*operator // nil: nobody is ended
@@ -43,7 +45,7 @@ type cast struct {
 func assemble(t *testing.T, limits ...failover.Limits) *cast {
 	t.Helper()
 	t.Parallel()
-	c := &cast{t: t, world: newWorld(), over: make(chan struct{})}
+	c := &cast{t: t, world: newWorld(), over: make(chan struct{}), patience: limit}
 	if len(limits) > 0 {
 		c.limits = limits[0]
 	}
@@ -156,8 +158,8 @@ func (c *cast) eventually(what string, ok func() error) {
 		if err == nil {
 			return
 		}
-		if time.Since(start) > limit {
-			c.t.Fatalf("waited %v for %s; last objection: %v", limit, what, err)
+		if time.Since(start) > c.patience {
+			c.t.Fatalf("waited %v for %s; last objection: %v", c.patience, what, err)
 		}
 	}
 }

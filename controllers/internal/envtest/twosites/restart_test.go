@@ -20,6 +20,7 @@ func TestOperatorsEndAtEveryPointOfAMove(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := upright(t)
+			c.patience = 3 * limit
 			h, b := c.watch(home), c.watch(backup)
 			for _, to := range []struct {
 				state v1alpha1.PoolState
