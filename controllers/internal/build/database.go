@@ -64,7 +64,7 @@ func initDB(p *v1alpha1.ChatPool) *cnpg.InitDB {
 			"REVOKE CONNECT, TEMPORARY ON DATABASE chat FROM PUBLIC",
 			"GRANT CONNECT ON DATABASE chat TO pg_monitor",
 			// The servers say how far followers are, and from where an epoch went on; reading files they may not.
-			"GRANT pg_monitor TO chat",
+			"GRANT pg_monitor TO chat", "GRANT pg_checkpoint TO chat",
 			timelineHistory, "REVOKE EXECUTE ON FUNCTION chatpool_timeline_history(int) FROM PUBLIC",
 			"GRANT EXECUTE ON FUNCTION chatpool_timeline_history(int) TO chat",
 		},

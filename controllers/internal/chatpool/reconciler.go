@@ -108,6 +108,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 			err = errors.Join(err, fmt.Errorf("patch status: %w", e))
 		}
 	}
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: jitter(soon)}, nil
+	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -151,6 +154,7 @@ func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 			}
 		}
 	}
+	var conflict error
 	var errs []error
 	for _, ph := range phases {
 		objects, state := ph.decide(rd)
@@ -158,7 +162,7 @@ func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 			switch err := apply.Object(ctx, r.Client, o); {
 			case err == nil:
 			case pool.HasTwoSites() && apierrors.IsConflict(err):
-				errs = append(errs, err) // it changed meanwhile: nothing was done, look again
+				conflict = err // it changed meanwhile: nothing was done, look again
 			case errors.Is(err, apply.ErrNotOurs):
 				state = condition.Stuck(v1alpha1.ReasonNotOurs, "%v", err)
 			case apierrors.IsInvalid(err):
@@ -176,6 +180,9 @@ func (r *Reconciler) round(ctx context.Context, pool *v1alpha1.ChatPool) error {
 		if err := r.Client.Delete(ctx, o, client.PropagationPolicy("Background")); client.IgnoreNotFound(err) != nil {
 			errs = append(errs, fmt.Errorf("delete %s: %w", o.GetName(), err))
 		}
+	}
+	if len(errs) == 0 {
+		return conflict
 	}
 	return errors.Join(errs...)
 }

@@ -59,6 +59,7 @@ func (s *Store) keepLease(ctx context.Context) {
 
 // sweep does what is due on behalf of all pods, as far as the database takes writes and the gate allows.
 func (s *Store) sweep(ctx context.Context) {
+	s.try(ctx, "hasten a copy of the database", s.hastenCopy)
 	if s.witness.follows() {
 		return
 	}
@@ -67,6 +68,24 @@ func (s *Store) sweep(ctx context.Context) {
 		s.try(ctx, "forget messages that are not kept", s.forgetUnkept)
 		s.try(ctx, "remove the messages of removed rooms", s.emptyRemoved)
 	}
+}
+
+// copyWaits: somebody copies the database and waits for its next checkpoint, which is minutes away, and this role may make
+// one now.
+const copyWaits = `SELECT EXISTS (SELECT FROM pg_stat_progress_basebackup WHERE phase = 'waiting for checkpoint to finish')
+AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'pg_checkpoint' AND pg_has_role(oid, 'MEMBER'))`
+
+// hastenCopy: a mirror or a follower that is made anew begins to copy at once.
+func (s *Store) hastenCopy(ctx context.Context) error {
+	return s.query(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		waits := false
+		if err := conn.QueryRow(ctx, copyWaits).Scan(&waits); err != nil || !waits {
+			return err
+		}
+		s.log.Info("makes a checkpoint for a copy of the database that waits for one")
+		_, err := conn.Exec(ctx, "CHECKPOINT")
+		return err
+	})
 }
 
 // try does a part of the upkeep; what fails is due again at the next beat. It tells once that a part begins to fail, and
