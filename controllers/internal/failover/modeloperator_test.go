@@ -19,6 +19,7 @@ type operator struct {
 
 	started      int
 	counter      int64 // own; -1: not read yet
+	beatRV       int   // of the own Lease, as last written or read
 	peer         *object
 	peerCounter  int64
 	peerFacts    Database
@@ -88,7 +89,7 @@ func (w *world) readOwn(s *site) {
 	op := &s.op
 	op.began, op.read = w.t, s.obj
 	if op.counter < 0 {
-		op.counter = s.beat.counter
+		op.counter, op.beatRV = s.beat.counter, s.beat.rv // before the object is read
 	}
 	op.o = Observation{Pool: "trading", Self: s.side, Limits: limits, Spec: s.obj.spec, Prompts: s.obj.prompts, Status: s.obj.status}
 	if op.claim != s.obj.status.Claim {
@@ -252,14 +253,20 @@ func (w *world) decideAndWrite(s *site) bool {
 	return true
 }
 
-// publish beats, with what was seen of the own database.
+// publish beats, with what was seen of the own database, unless somebody wrote the Lease meanwhile: an etcd that was
+// restored under the round has another status than the one that was looked at.
 func (w *world) publish(s *site) bool {
 	op := &s.op
 	if w.late(s) {
 		return false
 	}
+	if op.beatRV != s.beat.rv {
+		op.counter = -1
+		return false
+	}
 	op.counter++
-	s.beat, s.beatAt = published{counter: op.counter, facts: op.o.Database}, w.t
+	op.beatRV++
+	s.beat, s.beatAt = published{rv: op.beatRV, counter: op.counter, facts: op.o.Database}, w.t
 	return true
 }
 

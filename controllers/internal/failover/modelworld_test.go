@@ -77,6 +77,7 @@ type object struct {
 
 // published is the Lease beside the object: what the operator tells with each beat.
 type published struct {
+	rv      int
 	counter int64
 	facts   Database
 }
@@ -348,9 +349,9 @@ func (w *world) restore(s *site) {
 		return
 	}
 	w.restored = true
-	rv := s.obj.rv
+	rv, beatRV := s.obj.rv, s.beat.rv
 	s.obj, s.beat = s.snapshot.obj, s.snapshot.beat
-	s.obj.rv = rv + 1
+	s.obj.rv, s.beat.rv = rv+1, beatRV+1
 	s.db.fenced = s.snapshot.fenced
 	if s.db.fenced {
 		w.fence(s)

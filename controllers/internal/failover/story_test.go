@@ -276,7 +276,7 @@ func (w *world) disaster(s *site, e event) bool {
 		w.lose(s, 0)
 		w.powerOff(s)
 		s.db, s.address, s.snapshot = database{data: DataEmpty}, false, nil
-		s.obj, s.beat = object{rv: s.obj.rv + 1, spec: s.obj.spec}, published{}
+		s.obj, s.beat = object{rv: s.obj.rv + 1, spec: s.obj.spec}, published{rv: s.beat.rv + 1}
 		w.powerOn(s)
 	default:
 		return false
