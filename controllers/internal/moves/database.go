@@ -71,7 +71,13 @@ func (r *round) isolate(ctx context.Context, a failover.Action) error {
 			return err
 		}
 	}
-	return r.turn(ctx, cnpg.Replica{Primary: r.pair.Peer.Name, Source: naming.Nobody})
+	if err := r.turn(ctx, cnpg.Replica{Primary: r.pair.Peer.Name, Source: naming.Nobody}); err != nil {
+		return err
+	}
+	if r.seen.own.cluster.Annotations[cnpg.AnnotationFenced] != "" {
+		return r.annotate(ctx, cnpg.AnnotationFenced, nil) // it was ordered down, and runs again as what it is to be now
+	}
+	return nil
 }
 
 // promote opens the database; with a token, when everything that it stands for is there.
