@@ -139,4 +139,4 @@ func (c *Client) Database(ctx context.Context) (DatabaseState, error) {
 }
 
 // DatabaseTime is after how long GET /v1/database gives an answer without facts.
-const DatabaseTime = 2 * time.Second
+const DatabaseTime = time.Second

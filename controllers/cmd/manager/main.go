@@ -21,6 +21,7 @@ import (
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	slog.SetDefault(log)
 	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
 	if err := run(os.Args[1:]); err != nil {
 		log.Error("the operator ends", "err", err)
@@ -35,6 +36,7 @@ func run(args []string) error {
 	f.StringVar(&config.Image, "image", os.Getenv("CHATPOOL_IMAGE"), "image of the chat server (or CHATPOOL_IMAGE)")
 	f.StringVar(&config.PostgresImage, "postgres-image", os.Getenv("CHATPOOL_POSTGRES_IMAGE"),
 		"image of PostgreSQL (or CHATPOOL_POSTGRES_IMAGE); empty leaves the choice to CloudNativePG")
+	f.BoolVar(&config.Failpoints, "failpoints", false, "for tests: end at the point that the annotation chatpool.dev/failpoint of a pool names")
 	elect := f.Bool("leader-elect", false, "work only while holding the lease; needed with several replicas")
 	metrics := f.String("metrics-bind-address", ":8080", "address of the metrics, 0 for none")
 	health := f.String("health-probe-bind-address", ":8081", "address of /healthz and /readyz")

@@ -46,6 +46,8 @@ type Config struct {
 	Limits failover.Limits
 	// Killed, for tests, is called before and after each action of a move.
 	Killed func(point string)
+	// Failpoints: see moves.Controller.
+	Failpoints bool
 }
 
 // Recorder tells people what happened.

@@ -27,9 +27,9 @@ func (r *round) act(ctx context.Context) error {
 	if err := r.stands(ctx); err != nil {
 		return fmt.Errorf("%s: %w", a.Kind, err)
 	}
-	r.point("before " + string(a.Kind))
+	r.point(ctx, "before "+string(a.Kind))
 	err := do(ctx, a)
-	r.point("after " + string(a.Kind))
+	r.point(ctx, "after "+string(a.Kind))
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.Kind, err)
 	}

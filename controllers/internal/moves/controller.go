@@ -66,6 +66,8 @@ type Controller struct {
 	// Killed is called before and after each action, and each write of the status, with its name; tests end the program
 	// there.
 	Killed func(point string)
+	// Failpoints lets the annotation AnnotationFailpoint of a pool end the program at a point, once.
+	Failpoints bool
 
 	lock   sync.Mutex
 	memory map[types.NamespacedName]*memory
@@ -155,11 +157,5 @@ func (c *Controller) wake(pool *v1alpha1.ChatPool) {
 	select {
 	case c.Changed <- event.GenericEvent{Object: &v1alpha1.ChatPool{ObjectMeta: pool.ObjectMeta}}:
 	default:
-	}
-}
-
-func (c *Controller) point(name string) {
-	if c.Killed != nil {
-		c.Killed(name)
 	}
 }

@@ -26,11 +26,11 @@ func (r *round) publish(ctx context.Context) error {
 	if r.isNews(before.Status, r.pool.Status) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		action := string(r.decision.Action.Kind)
-		r.point("before publish " + action)
+		r.point(ctx, "before publish "+action)
 		if err := r.Client.Status().Patch(ctx, r.pool, patch); err != nil {
 			return err
 		}
-		r.point("after publish " + action)
+		r.point(ctx, "after publish "+action)
 		r.memory.wroteAt = time.Now()
 		r.tell(before)
 		r.wake(r.pool)

@@ -38,6 +38,9 @@ const (
 	AnnotationBeat = "chatpool.dev/beat"
 	// AnnotationFacts on a site's Lease: what its operator saw of its own database and servers, as JSON.
 	AnnotationFacts = "chatpool.dev/facts"
+	// AnnotationFailpoint on a ChatPool: where its site's operator is to die, for tests; only an operator with --failpoints
+	// looks at it.
+	AnnotationFailpoint = "chatpool.dev/failpoint"
 	// AnnotationStrayed on a Cluster: its database was open in an epoch that was not its site's.
 	AnnotationStrayed = "chatpool.dev/strayed"
 	// AnnotationActiveSite on clients' Service: the site to which the pool's public name is to lead, which is this one.
