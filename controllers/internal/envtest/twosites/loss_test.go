@@ -140,8 +140,8 @@ func TestHomeIsReleasedByHand(t *testing.T) {
 	c.lives(backup, 2)
 }
 
-// Home is dead, all of it. Backup says what is missing, goes on by the confirmation in its manifest, and home, whose servers had
-// lost their right, comes back as a follower.
+// Home is dead, all of it. Backup says what is missing, and goes on by the confirmation in its manifest. Home comes back
+// shut, keeps what it alone has until that is salvaged or a person does without, and follows.
 func TestAForcedMoveAndHomeComesBack(t *testing.T) {
 	c := upright(t, quick())
 	c.home.stop()
@@ -154,7 +154,26 @@ func TestAForcedMoveAndHomeComesBack(t *testing.T) {
 	c.eventually("backup to serve", func() error { return c.is(backup, v1alpha1.RoleActive, 2) })
 	c.home.start()
 	c.want(v1alpha1.FailedOver, home)
+	c.eventually("home to keep its tail", func() error {
+		p, err := home.pool(c.ns)
+		if err != nil {
+			return err
+		}
+		if tr := p.Status.Transition; tr == nil || tr.Step != "Salvaging" {
+			return fmt.Errorf("%s, %+v", p.Status.Role, tr)
+		}
+		return c.shut(home)
+	})
+	old, err := home.database(c.ns)
+	if err != nil || old == nil {
+		t.Fatal(old, err)
+	}
+	c.say(home, naming.AnnotationAbandonTail, naming.Word{Epoch: 1})
 	c.lives(backup, 2)
+	k, err := home.database(c.ns)
+	if err != nil || k == nil || k.UID == old.UID || k.Spec.Bootstrap.PGBaseBackup == nil {
+		t.Errorf("home is not a copy: %+v, %v", k, err)
+	}
 }
 
 // A pool on which nothing happens is not written: a watch of it reads as a story.
