@@ -86,6 +86,10 @@ func (c *Controller) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	defer cancel()
 	begun := time.Now()
 	pool := &v1alpha1.ChatPool{}
+	r := &round{Controller: c, pool: pool, begun: begun}
+	if err := r.ownBeat(ctx, req.NamespacedName); err != nil {
+		return reconcile.Result{}, err
+	}
 	if err := c.Live.Get(ctx, req.NamespacedName, pool); err != nil {
 		if apierrors.IsNotFound(err) {
 			c.forget(req.NamespacedName)
@@ -101,7 +105,7 @@ func (c *Controller) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, nil // the reconciler of ChatPools says it
 	}
-	r := &round{Controller: c, pool: pool, pair: pair, memory: c.remember(pool), begun: begun}
+	r.pair, r.memory = pair, c.remember(pool)
 	next, err := r.run(ctx)
 	if err != nil && ctx.Err() == nil {
 		c.Log.Warn("a round of the sites did not end", "namespace", pool.Namespace, "pool", pool.Name, "err", err)
@@ -116,6 +120,9 @@ type round struct {
 	pair   sites.Pair
 	memory *memory
 	begun  time.Time
+
+	lease   string // the version of the own Lease, as read before the pool; "": there is none
+	counter int64  // in it
 
 	seen     seen
 	observed failover.Observation
@@ -139,7 +146,7 @@ func (r *round) run(ctx context.Context) (time.Duration, error) {
 // pace is how long until the next round: a site is in haste while itself or the other one is on its way.
 func (r *round) pace() time.Duration {
 	d, peer := r.decision, r.seen.peer
-	busy := d.Action.Kind != failover.Nothing || d.Status.Claim.Epoch != 0 ||
+	busy := r.deeds()[d.Action.Kind] != nil || d.Status.Claim.Epoch != 0 ||
 		d.Status.Transition.Kind == failover.Planned || d.Status.Transition.Kind == failover.Assisted || d.Status.Transition.Kind == failover.Forced
 	if peer != nil {
 		f := peer.Status.Failover

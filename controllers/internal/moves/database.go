@@ -33,15 +33,15 @@ func (r *round) join(ctx context.Context, _ failover.Action) error {
 	if c := r.seen.own.cluster; c != nil && c.Spec.Bootstrap.PGBaseBackup == nil && r.seen.own.volumes == 0 {
 		return r.discard(ctx) // of a database whose volumes are gone
 	}
-	if c := r.seen.own.cluster; c != nil && c.Status.CurrentPrimary != "" && r.seen.own.volumes == 0 {
-		return r.discard(ctx)
-	}
 	return r.create(ctx, build.Place{Pair: r.pair, Copied: true, Replica: cnpg.Replica{Self: r.pair.Self.Name, Primary: r.pair.Peer.Name, Source: r.pair.Peer.Name}})
 }
 
 // create makes the Cluster if there is none. It waits for the Secrets that the database is made with.
 func (r *round) create(ctx context.Context, place build.Place) error {
-	if r.seen.own.cluster != nil {
+	if c := r.seen.own.cluster; c != nil {
+		if c.Status.CurrentPrimary != "" && r.seen.own.volumes == 0 {
+			return r.discard(ctx) // its volumes are gone
+		}
 		return nil
 	}
 	for _, name := range []string{naming.SharedCASecret(r.pool), naming.RoleSecret(r.pool, naming.ChatRole), naming.RoleSecret(r.pool, naming.ComplianceRole)} {

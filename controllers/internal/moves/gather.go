@@ -21,9 +21,6 @@ type seen struct {
 // gather reads everything in the order in which failover.Observation wants it: the own object was read before.
 func (r *round) gather(ctx context.Context) error {
 	p, m := r.pool, r.memory
-	if err := r.ownBeat(ctx); err != nil {
-		return err
-	}
 	status := statusOf(p)
 	o := &r.observed
 	*o = failover.Observation{
@@ -58,7 +55,7 @@ func (r *round) gatherPeer(ctx context.Context) {
 	if err == nil {
 		var counter int64
 		if counter, m.peerFacts, err = readBeat(annotations); err == nil {
-			m.beaten(counter, now)
+			m.beaten(counter, now, r.Limits.Margin)
 			m.peer, r.seen.peer, to.Live = peer, peer, true
 		}
 	}
@@ -69,9 +66,9 @@ func (r *round) gatherPeer(ctx context.Context) {
 	}
 	to.Known, to.Spec, to.Status = true, specOf(m.peer, sites.Pair{Self: r.pair.Peer, Peer: r.pair.Self}), statusOf(m.peer)
 	// What the other site says of its database is as old as its beat.
-	if to.Live && to.SilentFor <= r.Limits.Margin {
+	if age := now.Sub(m.freshAt); to.Live && !m.freshAt.IsZero() && age <= r.Limits.Margin {
 		to.Database = m.peerFacts.Database
-		to.Database.SilentFor += to.SilentFor
+		to.Database.SilentFor += age
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 
 // memory is how long things have stood, by this process's monotonic clock. One round at a time has it.
 type memory struct {
-	uid     types.UID
-	counter int64 // own
-
+	uid         types.UID
 	peer        *v1alpha1.ChatPool // as last read
 	peerCounter int64
 	counterAt   time.Time // when the peer's counter was last seen to change, or when we began to look
+	readAt      time.Time // when it was last read
+	freshAt     time.Time // when it was seen to change since a read shortly before: so old are the facts at most
 	peerFacts   facts     // of the beat that was last read
 
 	claim      failover.Claim
@@ -76,11 +76,15 @@ func (m *memory) stood(s failover.Status, now time.Time) (claimFor, stepFor time
 }
 
 // beaten notes the peer's counter. It confirms a claim that it was seen to rise after the claim stood.
-func (m *memory) beaten(counter int64, now time.Time) {
+func (m *memory) beaten(counter int64, now time.Time, margin time.Duration) {
 	fell := counter < m.peerCounter
 	if counter != m.peerCounter {
+		if !m.readAt.IsZero() && now.Sub(m.readAt) <= margin {
+			m.freshAt = now
+		}
 		m.peerCounter, m.counterAt = counter, now
 	}
+	m.readAt = now
 	switch {
 	case m.base < 0, fell:
 		m.base, m.confirming = counter, false
