@@ -23,6 +23,7 @@ func TestPlannedMoves(t *testing.T) {
 	for i := range 3 {
 		for _, move := range []struct{ state, to string }{{"FailedOver", "backup"}, {"Normal", "home"}} {
 			t.Run(fmt.Sprintf("%d to %s", i+1, move.to), func(t *testing.T) {
+				d.move(t, map[string]string{"backup": "home", "home": "backup"}[move.to])
 				report := d.underMoves(t, func(load *loadcheck.Run) {
 					accepts(t, load, time.Minute)
 					load.Mark("moves to %s", move.to)

@@ -3,14 +3,17 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"chatpool.dev/chatserver/client"
 	"chatpool.dev/chatserver/loadcheck"
 )
 
@@ -180,4 +183,59 @@ func (d *desk) underMoves(t *testing.T, f func(*loadcheck.Run)) *loadcheck.Repor
 	cfg.Servers = d.bothServers()
 	cfg.MaxAnswer = 0 // while the pool moves, an answer is "try again", and where it comes from changes
 	return d.underLoadOf(t, cfg, f)
+}
+
+// move has the pool live in a site, and waits until it does and the other one follows.
+func (d *desk) move(t *testing.T, to string) {
+	t.Helper()
+	d.flip(t, map[string]string{"home": "Normal", "backup": "FailedOver"}[to])
+	d.awaitRoles(t, to, 5*time.Minute)
+}
+
+func (d *desk) home(t *testing.T) { t.Helper(); d.move(t, "home") }
+
+// power cuts the power of a site, or brings it back.
+func power(t testing.TB, verb, site string) {
+	t.Helper()
+	run(t, 5*time.Minute, filepath.Join(root, "hack/cluster/power-"+verb+".sh"), site)
+}
+
+// powerCycle cuts a site's power and brings it back.
+func (d *desk) powerCycle(t testing.TB, site string) {
+	t.Helper()
+	power(t, "cut", site)
+	power(t, "on", site)
+}
+
+// command is what the site says would help.
+func (v view) command() string {
+	if v.Transition != nil && v.Transition.NextCommand != "" {
+		return v.Transition.NextCommand
+	}
+	_, _, message := v.condition("Serving")
+	_, command, _ := strings.Cut(message, "to help: ")
+	return command
+}
+
+var activatedByNeighbour = regexp.MustCompile(`"msg":"activated".*"how":"Neighbour"`)
+
+// mustNotAccept tries to post in either site, for a while: nobody may take a post.
+func (d *desk) mustNotAccept(t *testing.T) {
+	t.Helper()
+	user := d.accounts(t)[0]
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := client.Dial(ctx, client.Options{
+		Servers: d.bothServers(), ServerName: d.serverName(), RootCAs: d.roots(t), User: user.Address, Password: user.Password, Patient: true,
+	})
+	if err != nil {
+		return // nobody even signs in
+	}
+	defer c.Close()
+	if _, err := c.Join(ctx, "room0"); err != nil {
+		return
+	}
+	if _, err := c.Post(ctx, "room0", "is anybody there?"); err == nil {
+		t.Error("a post was accepted by a site that has no proof")
+	}
 }
