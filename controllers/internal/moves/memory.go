@@ -32,6 +32,9 @@ type memory struct {
 	beat       int64     // the heartbeat row in the own database
 	beatAt     time.Time // when it was seen to change; zero: never
 	streamedAt time.Time // when the own database was last seen streaming; zero: never
+	endBeat    int64     // of the own database, while it follows, as last seen
+	endLSN     int64
+	endCounter int64     // the peer's counter when they were first seen
 	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
 
 	wroteAt time.Time       // when the status was last written
@@ -97,15 +100,24 @@ func (m *memory) beaten(counter int64, now time.Time, margin time.Duration) {
 const creditFor = 10 * time.Second
 
 // credit evens out that the source's facts are older than the follower's own: whatever was streamed from the source, the
-// source has. Without it a follower that is up to date would look ahead of its source.
+// source has. Without it a follower that is up to date would look ahead of its source. One that does not stream, such as
+// a fresh copy, is judged by facts that were gathered after its end was first seen here: two beats later, as the first
+// may have been on its way.
 func (m *memory) credit(own failover.Database, source *failover.Database, now time.Time) {
+	if !own.Known || own.Mode != failover.Following {
+		m.streamedAt, m.endBeat = time.Time{}, 0
+		return
+	}
 	if own.Streaming {
 		m.streamedAt = now
 	}
-	if !source.Known || !own.Known || m.streamedAt.IsZero() || now.Sub(m.streamedAt) > creditFor || own.Newest() != source.Newest() {
-		return
+	if m.endBeat != own.Beat || m.endLSN != own.LSN || m.peerCounter < m.endCounter {
+		m.endBeat, m.endLSN, m.endCounter = own.Beat, own.LSN, m.peerCounter
 	}
-	source.Beat, source.LSN = max(source.Beat, own.Beat), max(source.LSN, own.LSN)
+	streamed := !m.streamedAt.IsZero() && now.Sub(m.streamedAt) <= creditFor
+	if source.Known && own.Newest() == source.Newest() && (streamed || m.peerCounter < m.endCounter+2) {
+		source.Beat, source.LSN = max(source.Beat, own.Beat), max(source.LSN, own.LSN)
+	}
 }
 
 // lag bounds what would be lost: the active site beats a row every second, which changes here when it arrives.
