@@ -122,6 +122,9 @@ func (p *ChatPool) GetConditions() *[]metav1.Condition { return &p.Status.Condit
 
 // ReadyWhen lists the conditions that must be True for the pool to be Ready, in the order in which they come true.
 func (p *ChatPool) ReadyWhen() []string {
+	if p.IsMoving() { // what it waits for comes before what is only a consequence
+		return []string{ConditionServing, ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionServersReady}
+	}
 	if p.HasTwoSites() && p.Status.Role != RoleActive {
 		// Nothing is migrated, and no mirror waited for, where nobody writes.
 		list := []string{ConditionCertificatesReady, ConditionDirectoryReady, ConditionDatabaseReady, ConditionServersReady}
@@ -139,4 +142,13 @@ func (p *ChatPool) ReadyWhen() []string {
 		list = append(list, ConditionServing)
 	}
 	return list
+}
+
+// IsMoving tells whether this site is in the middle of a move, and does not serve meanwhile.
+func (p *ChatPool) IsMoving() bool {
+	t := p.Status.Transition
+	if !p.HasTwoSites() || t == nil || t.Step == StepOldFollows {
+		return false
+	}
+	return t.Kind == MovePlanned || t.Kind == MoveAssisted || t.Kind == MoveForced
 }

@@ -42,6 +42,16 @@ type TransitionStatus struct {
 	DataLoss string `json:"dataLoss,omitempty"`
 }
 
+// Kinds of moves, in status.transition.kind.
+const (
+	MovePlanned  = "Planned"
+	MoveAssisted = "Assisted"
+	MoveForced   = "Forced"
+)
+
+// StepOldFollows is the last step of a planned move: the new site serves, and the old one is to follow it.
+const StepOldFollows = "OldFollows"
+
 // FailoverStatus is what a site's operator tells the other one. It is written by this site's operator alone; to change
 // it by hand can lose data.
 type FailoverStatus struct {

@@ -5,7 +5,6 @@ import (
 
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/condition"
-	"chatpool.dev/controllers/internal/failover"
 	"chatpool.dev/controllers/internal/naming"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,7 +24,7 @@ func (r *round) summarize() {
 	condition.Summarize(p, r.states, ready)
 	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
 	switch {
-	case p.HasTwoSites() && p.Status.Transition != nil && p.Status.Transition.Kind != string(failover.Return) && p.Status.Transition.Kind != string(failover.Creation):
+	case p.IsMoving():
 		p.Status.State = v1alpha1.StateMoving
 	case condition.IsTrue(p, v1alpha1.ConditionReady) && r.copies():
 		p.Status.State = v1alpha1.StateStandby

@@ -119,5 +119,5 @@ func (v *view) rollBack(why string) bool {
 
 func (v *view) reopens() bool {
 	activated := v.Servers.Known && v.Servers.Epoch == v.known
-	return activated && v.hasData() && !v.Database.in(Open) && v.held == v.known && v.reopen()
+	return activated && v.hasData() && !v.staysOpen() && v.held == v.known && v.reopen()
 }

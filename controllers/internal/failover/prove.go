@@ -129,7 +129,7 @@ func (v *view) suggest(c Command) {
 func (v *view) openOwn() bool {
 	db := v.Database
 	switch {
-	case !db.in(Open):
+	case !v.staysOpen():
 		v.step(v.kind(), Promoting)
 		return v.act(Promote)
 	case v.Spec.NeedsMirror && !db.Mirror:

@@ -10,7 +10,7 @@ func serve(v *view) bool {
 	if v.keptDown() {
 		return v.act(Unfence)
 	}
-	if v.Database.Known && !v.Database.in(Open) {
+	if v.Database.Known && !v.staysOpen() {
 		return v.reopen()
 	}
 	if v.Spec.Witness && v.Witness.State == WitnessFree {

@@ -80,6 +80,9 @@ func (v *view) owns() bool { return v.Self.Mints(v.known) }
 // hasData tells whether the own database has anything in it.
 func (v *view) hasData() bool { return v.Database.Known && v.Database.Data == DataPresent }
 
+// staysOpen tells whether the own database takes writes, and is to go on doing so.
+func (v *view) staysOpen() bool { return v.Database.in(Open) && !v.Database.Closing }
+
 // noData tells whether it is known to have nothing: no volumes, an unfinished copy, or no epoch yet.
 func (v *view) noData() bool {
 	return v.Database.Known && (v.Database.Data == DataEmpty || v.Database.Data == DataPartial)

@@ -67,15 +67,15 @@ func (r *round) follow(ctx context.Context, _ failover.Action) error {
 // stands for all that was written.
 func (r *round) isolate(ctx context.Context, a failover.Action) error {
 	if a.Stray {
-		if err := r.annotate(ctx, naming.AnnotationStrayed, "true"); err != nil {
+		if err := r.annotate(ctx, map[string]any{naming.AnnotationStrayed: "true"}); err != nil {
 			return err
 		}
 	}
 	if err := r.turn(ctx, cnpg.Replica{Primary: r.pair.Peer.Name, Source: naming.Nobody}); err != nil {
 		return err
 	}
-	if r.seen.own.cluster.Annotations[cnpg.AnnotationFenced] != "" {
-		return r.annotate(ctx, cnpg.AnnotationFenced, nil) // it was ordered down, and runs again as what it is to be now
+	if r.seen.own.cluster.Annotations[naming.AnnotationFenced] != "" {
+		return r.fence(ctx, failover.Action{Kind: failover.Unfence}) // it was ordered down, and runs again as what it is to be now
 	}
 	return nil
 }
@@ -104,19 +104,20 @@ func (r *round) turn(ctx context.Context, want cnpg.Replica) error {
 	return r.patch(ctx, map[string]any{"spec": map[string]any{"replica": fields}})
 }
 
-// fence keeps the database down, or lets it run again.
+// fence keeps the database down, or lets it run again. CloudNativePG fences for its own purposes, too, while it turns a
+// database around: what is not marked as ours is left alone.
 func (r *round) fence(ctx context.Context, a failover.Action) error {
 	if a.Kind == failover.Unfence {
-		return r.annotate(ctx, cnpg.AnnotationFenced, nil)
+		return r.annotate(ctx, map[string]any{cnpg.AnnotationFenced: nil, naming.AnnotationFenced: nil})
 	}
-	return r.annotate(ctx, cnpg.AnnotationFenced, `["*"]`)
+	return r.annotate(ctx, map[string]any{cnpg.AnnotationFenced: `["*"]`, naming.AnnotationFenced: "true"})
 }
 
-func (r *round) annotate(ctx context.Context, name string, value any) error {
+func (r *round) annotate(ctx context.Context, values map[string]any) error {
 	if r.seen.own.cluster == nil {
 		return nil
 	}
-	return r.patch(ctx, map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: value}}})
+	return r.patch(ctx, map[string]any{"metadata": map[string]any{"annotations": values}})
 }
 
 // patch changes the Cluster that was seen, and no other of its name.

@@ -191,7 +191,7 @@ func (s *own) followedBy(site string) bool {
 // database makes the observation of this site's database. Without its answer it is known only when it is not there.
 func (s *own) database() failover.Database {
 	c, f := s.cluster, s.facts
-	d := failover.Database{Fenced: c != nil && c.Annotations[cnpg.AnnotationFenced] != ""}
+	d := failover.Database{Fenced: c != nil && c.Annotations[naming.AnnotationFenced] != ""}
 	switch {
 	case f == nil && s.volumes == 0 && (c == nil || c.Status.CurrentPrimary != "" || c.Spec.Bootstrap.PGBaseBackup == nil && c.Status.Instances == 0):
 		// Nothing is there, or all volumes of what was there are gone.
@@ -205,6 +205,7 @@ func (s *own) database() failover.Database {
 	}
 	d.Known, d.Data, d.Beat = true, failover.DataPresent, f.Beat
 	d.Mode = modeOf(c, f)
+	d.Closing = d.Mode == failover.Open && c.Follows()
 	d.Strayed = c.Annotations[naming.AnnotationStrayed] != ""
 	d.Rewind = failover.RewindFailed // a copy is always safe; rewinding comes with salvage
 	if f.SystemIdentifier != nil {

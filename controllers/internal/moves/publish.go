@@ -116,6 +116,12 @@ func (r *round) serving() condition.State {
 	if n := d.Next.String(); n != "" {
 		waits += "; to help: " + n
 	}
+	switch t := d.Status.Transition; {
+	case r.pool.IsMoving() && d.Status.Grant.Epoch == 0 && d.Role == failover.Active && d.Status.Epoch == t.From:
+		return condition.Waiting(string(t.Step), "the pool moves to site %s: %s", r.pair.Peer.Name, waits)
+	case r.pool.IsMoving() && d.Role != failover.Active && d.Status.Grant.Epoch == 0 && d.Status.Released == 0:
+		return condition.Waiting(string(t.Step), "this site takes over from site %s: %s", r.pair.Peer.Name, waits)
+	}
 	switch d.Role {
 	case failover.Active:
 		return condition.True(v1alpha1.ReasonServing, "this site serves epoch %d", d.Status.Epoch)

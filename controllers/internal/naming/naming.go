@@ -41,6 +41,8 @@ const (
 	// AnnotationFailpoint on a ChatPool: where its site's operator is to die, for tests; only an operator with --failpoints
 	// looks at it.
 	AnnotationFailpoint = "chatpool.dev/failpoint"
+	// AnnotationFenced on a Cluster: it is kept down by us.
+	AnnotationFenced = "chatpool.dev/fenced"
 	// AnnotationStrayed on a Cluster: its database was open in an epoch that was not its site's.
 	AnnotationStrayed = "chatpool.dev/strayed"
 	// AnnotationActiveSite on clients' Service: the site to which the pool's public name is to lead, which is this one.
