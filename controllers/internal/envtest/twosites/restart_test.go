@@ -6,7 +6,8 @@ import (
 	"chatpool.dev/api/v1alpha1"
 )
 
-// Whoever passes a point of a move for the first time ends there, with the other site's operator or alone, and new processes go on: the move
+// Whoever passes a point of a move for the first time ends there, alone or with the other operator, and new processes go
+// on: the move
 // is finished, in both directions.
 func TestOperatorsEndAtEveryPointOfAMove(t *testing.T) {
 	for name, who := range map[string]func(*cast, string) []*operator{
