@@ -62,7 +62,7 @@ func (v *view) notReadyToMove() string {
 		return "the database does not hold the present epoch"
 	case v.peerIsAhead():
 		return v.peerName() + " holds more than this site"
-	case !p.Database.in(Following) || !p.Database.Streaming:
+	case !p.Database.in(Following), db.in(Open) && !p.Database.Streaming: // a database that shuts down sends all before
 		return v.peerName() + " does not follow"
 	case v.Spec.Witness && v.Witness.State == WitnessUnknown:
 		return "the witness does not answer"

@@ -24,10 +24,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// How long until the next round: while nothing happens, and while a pool is on its way, here or there.
+// How long until the next round: while nothing happens; while a pool is on its way, here or there; and after a step.
 const (
-	Beat  = 2 * time.Second
-	Haste = 250 * time.Millisecond
+	Beat   = 2 * time.Second
+	Haste  = 250 * time.Millisecond
+	Stride = 50 * time.Millisecond
 )
 
 // Peers reads the other site.
@@ -136,7 +137,7 @@ func (r *round) run(ctx context.Context) (time.Duration, error) {
 	r.decision = failover.Decide(r.observed)
 	if err := r.publish(ctx); err != nil {
 		if apierrors.IsConflict(err) {
-			return Haste / 5, nil
+			return Stride, nil
 		}
 		return Haste, err
 	}
@@ -153,7 +154,12 @@ func (r *round) pace() time.Duration {
 		t := peer.Status.Transition
 		busy = busy || f != nil && f.Claim != nil || t != nil && t.Kind != string(failover.Return) && t.Kind != string(failover.Creation)
 	}
-	if busy {
+	begun := d.Action.Kind != failover.Nothing && d.Action.Kind != r.memory.action
+	r.memory.action = d.Action.Kind
+	switch {
+	case begun && busy:
+		return Stride
+	case busy:
 		return Haste
 	}
 	return Beat

@@ -37,9 +37,10 @@ type memory struct {
 	endCounter int64     // the peer's counter when they were first seen
 	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
 
-	wroteAt time.Time       // when the status was last written
-	mute    map[string]bool // servers that did not answer the last time
-	refused string          // what was last told of it
+	action  failover.ActionKind // of the last round
+	wroteAt time.Time           // when the status was last written
+	mute    map[string]bool     // servers that did not answer the last time
+	refused string              // what was last told of it
 }
 
 // remember gives the memory of a pool; another object of the same name begins anew.
