@@ -51,11 +51,11 @@ envtest() {
 sipe() { hack/interop/sipe/build.sh >/dev/null && $go test -count=1 -timeout 10m -tags sipe -run SIPE ./chatserver/internal/server; }
 
 cluster() {
-  hack/cluster/up.sh --site home --no-pool
+  hack/cluster/up.sh --no-pool
 }
-chat_client() { mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat; }
-e2e() { chat_client && $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
-soak() { chat_client && SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }
+clients() { mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat ./controllers/cmd/kubectl-chatpool; }
+e2e() { clients && $go test -count=1 -v -timeout 50m -tags e2e ./hack/e2e/...; }
+soak() { clients && SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }
 
 all() {
   local ours=0
@@ -65,7 +65,7 @@ all() {
   stage assets
   stage envtest
   stage sipe
-  [ -e .run/home/admin.conf ] || ours=1
+  [ -e .run/backup/admin.conf ] || ours=1
   stage cluster
   stage e2e
   if [ $ours = 1 ]; then hack/cluster/down.sh; fi

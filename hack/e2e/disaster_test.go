@@ -75,12 +75,19 @@ func TestPowerReturns(t *testing.T) {
 	d := makeDesk(t)
 	d.home(t)
 	t.Run("with the other site alive", func(t *testing.T) {
-		d.powerCycle(t, "home")
-		t.Logf("home serves again %v after its power came back", d.awaitRoles(t, "home", 3*time.Minute).Round(time.Second))
+		d.underMoves(t, func(load *loadcheck.Run) {
+			accepts(t, load, time.Minute)
+			load.Mark("home loses its power")
+			d.powerCycle(t, "home")
+			start := time.Now()
+			accepts(t, load, 3*time.Minute)
+			t.Logf("home has accepted 1000 posts %v after its power came back", time.Since(start).Round(time.Second))
+		})
+		d.awaitRoles(t, "home", 3*time.Minute)
 	})
 	t.Run("with the other site dead", func(t *testing.T) {
 		power(t, "cut", "backup")
-		t.Cleanup(func() { power(t, "on", "backup"); d.awaitRoles(t, "home", 5*time.Minute) })
+		defer func() { power(t, "on", "backup"); d.awaitRoles(t, "home", 5*time.Minute) }()
 		d.powerCycle(t, "home")
 		// As long as it takes until the operator calls backup silent, and some more.
 		eventually(t, 3*time.Minute, "home to say what it waits for", func() (bool, string) {
@@ -94,7 +101,7 @@ func TestPowerReturns(t *testing.T) {
 	})
 	t.Run("a single pod's restart waits for nobody", func(t *testing.T) {
 		power(t, "cut", "backup")
-		t.Cleanup(func() { power(t, "on", "backup"); d.awaitRoles(t, "home", 5*time.Minute) })
+		defer func() { power(t, "on", "backup"); d.awaitRoles(t, "home", 5*time.Minute) }()
 		d.underMoves(t, func(load *loadcheck.Run) {
 			accepts(t, load, time.Minute)
 			at(t, "home", "-n", d.namespace, "delete", "pod", poolName+"-chat-0", "--force", "--grace-period=0")

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,9 @@ func TestOneManifestAloneMovesNothing(t *testing.T) {
 	})
 	t.Run("turned back in the middle", func(t *testing.T) {
 		for _, step := range []string{"QuiescingChat", "DemotingOld", "Granting"} {
+			if step != "DemotingOld" && os.Getenv("EVERY_STEP") == "" {
+				continue // every step is turned back at in the tests of two played sites
+			}
 			t.Run(step, func(t *testing.T) {
 				d.move(t, "backup")
 				d.underMoves(t, func(load *loadcheck.Run) {

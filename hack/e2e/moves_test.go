@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,11 +19,15 @@ const (
 	followsWithin = time.Minute
 )
 
-// TestPlannedMoves promises: a pool that is moved to the other site and back, three times, under load, loses nothing,
-// has nothing twice and everything in order, and refuses posts for ten seconds at most.
+// TestPlannedMoves promises: a pool that is moved to the other site and back under load loses nothing, has nothing twice and
+// everything in order, and refuses posts for ten seconds at most. MOVES says how many times; once by default.
 func TestPlannedMoves(t *testing.T) {
 	d := makeDesk(t)
-	for i := range 3 {
+	times, err := strconv.Atoi(cmp.Or(os.Getenv("MOVES"), "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range times {
 		for _, move := range []struct{ state, to string }{{"FailedOver", "backup"}, {"Normal", "home"}} {
 			t.Run(fmt.Sprintf("%d to %s", i+1, move.to), func(t *testing.T) {
 				d.move(t, map[string]string{"backup": "home", "home": "backup"}[move.to])

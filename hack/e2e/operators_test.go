@@ -39,7 +39,7 @@ var deaths = []struct{ whose, point string }{
 }
 
 // few are those that every run of the tests takes; the others are for EVERY_DEATH=1 and make soak.
-var few = map[string]bool{"after Demote": true, "after publish Grant": true, "after Promote": true, "before Activate": true}
+var few = map[string]bool{"after publish Grant": true, "after Promote": true}
 
 // TestOperatorsDie promises: wherever an operator of ours dies in a planned move, and CloudNativePG's of the same site with
 // it, the move finishes or is rolled back by itself, and nothing is lost.
