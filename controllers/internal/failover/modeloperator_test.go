@@ -426,15 +426,17 @@ func (w *world) activate(s *site, epoch int64, until int) {
 
 // quiesce asks one server: it stops at once, and closes the epoch in the database if it can.
 func (w *world) quiesce(s *site, epoch int64) {
-	for _, p := range w.reached(s) {
-		had := max(p.epoch, p.quiesced) == epoch
-		if p.drop(); had {
-			p.quiesced = epoch
-		}
-		if w.answers(s) && s.db.mode == Open && s.db.newest() == epoch && s.db.closed() < epoch {
-			w.write(s, entry{kind: gate, row: Epoch{Number: epoch}})
-		}
+	reached := w.reached(s)
+	if len(reached) == 0 {
 		return
+	}
+	p := reached[0]
+	had := max(p.epoch, p.quiesced) == epoch
+	if p.drop(); had {
+		p.quiesced = epoch
+	}
+	if w.answers(s) && s.db.mode == Open && s.db.newest() == epoch && s.db.closed() < epoch {
+		w.write(s, entry{kind: gate, row: Epoch{Number: epoch}})
 	}
 }
 

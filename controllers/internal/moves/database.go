@@ -47,7 +47,7 @@ func (r *round) create(ctx context.Context, place build.Place) error {
 	for _, name := range []string{naming.SharedCASecret(r.pool), naming.RoleSecret(r.pool, naming.ChatRole), naming.RoleSecret(r.pool, naming.ComplianceRole)} {
 		if err := r.Live.Get(ctx, naming.Key(r.pool, name), &corev1.Secret{}); err != nil {
 			r.wake(r.pool)
-			return fmt.Errorf("Secret %s is to be there first: %w", name, err)
+			return fmt.Errorf("wait for Secret %s: %w", name, err)
 		}
 	}
 	c := build.Cluster(r.pool, r.Image, &place)
