@@ -18,10 +18,17 @@ type ClusterStatus struct {
 	PhaseReason    string `json:"phaseReason,omitempty"`
 	CurrentPrimary string `json:"currentPrimary,omitempty"`
 	TargetPrimary  string `json:"targetPrimary,omitempty"`
+	// SwitchReplicaClusterStatus: the Cluster is being turned into one that follows.
+	SwitchReplicaClusterStatus SwitchStatus `json:"switchReplicaClusterStatus,omitzero"`
 	// DemotionToken is that of the last demotion; it stays after its use.
 	DemotionToken string `json:"demotionToken,omitempty"`
 	// InstancesStatus lists pods by how they are.
 	InstancesStatus map[string][]string `json:"instancesStatus,omitempty"`
+}
+
+// SwitchStatus is about the change from a Cluster that is written to one that follows.
+type SwitchStatus struct {
+	InProgress bool `json:"inProgress,omitempty"`
 }
 
 // healthy is the key of InstancesStatus under which ready pods stand.

@@ -97,11 +97,21 @@ func (r *round) turn(ctx context.Context, want cnpg.Replica) error {
 			return nil
 		}
 	}
+	if r.turning(want) {
+		return nil // it is asked again in the next round
+	}
 	fields := map[string]any{"self": r.pair.Self.Name, "primary": want.Primary, "source": want.Source, "promotionToken": nil}
 	if want.PromotionToken != "" {
 		fields["promotionToken"] = want.PromotionToken
 	}
 	return r.patch(ctx, map[string]any{"spec": map[string]any{"replica": fields}})
+}
+
+// turning tells whether CloudNativePG is still at work on the last order. A demotion that is called off before it has ended
+// leaves the database fenced for ever, and the Cluster refuses every other order then.
+func (r *round) turning(want cnpg.Replica) bool {
+	c := r.seen.own.cluster
+	return c.Status.SwitchReplicaClusterStatus.InProgress || r.observed.Database.Closing && want.Primary == r.pair.Self.Name
 }
 
 // fence keeps the database down, or lets it run again. CloudNativePG fences for its own purposes, too, while it turns a
