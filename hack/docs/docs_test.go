@@ -180,7 +180,7 @@ func find(s *schema, path []string) *schema {
 
 // others are names in CamelCase that are not ours.
 var others = strings.Fields(`ConfigMap StatefulSet ServiceAccount NetworkPolicy PodDisruptionBudget PodMonitor PrometheusRule
-	StorageClass NodePort LoadBalancer ClusterIP CloudNativePG PostgreSQL`)
+	StorageClass NodePort LoadBalancer ClusterIP CloudNativePG PostgreSQL ChatpoolSite ChatpoolServers`)
 
 func TestConditionsReasonsAndChoicesExist(t *testing.T) {
 	a, err := readAPI(root)
@@ -191,6 +191,7 @@ func TestConditionsReasonsAndChoicesExist(t *testing.T) {
 	for _, c := range slices.Concat(a.conditions, a.reasons, a.words) {
 		known = append(known, c.value)
 	}
+	known = append(known, failoverWords(t)...)
 	each(t, `^([A-Z][a-z]+(?:[A-Z]+[a-z]+)+)(?:=\w+)?$`, func(d doc, m []string) {
 		if !slices.Contains(known, m[1]) {
 			t.Errorf("%s names %s, which is no condition, reason or choice of the API", d.path, m[1])
@@ -234,6 +235,8 @@ func TestNamesOfObjectsExist(t *testing.T) {
 		switch name := "-" + m[1]; {
 		case strings.Contains(code, `"`+name+`"`), strings.Contains(code, `"`+name+`-"`):
 		case name == "-db-chat", name == "-db-compliance": // -db and the role's name
+		case strings.HasPrefix(name, "-db-") && strings.Contains(code, `"`+strings.TrimPrefix(name, "-db")+`"`):
+		case name == "-peer-token", name == "-peer-home", name == "-peer-backup": // of kubectl chatpool peer; -peer- and the site's name
 		case name == "-database": // a Secret that the reader makes
 		default:
 			t.Errorf("%s names POOL%s, which the operator does not make", d.path, name)

@@ -5,8 +5,9 @@
 //	go run ./hack/docs          write it
 //	go run ./hack/docs -check   fail when it is not as it would be written now
 //
-// The package's tests hold the documentation to the code: links and files, make targets, flags, fields, conditions,
-// metrics, Secrets, and every YAML block.
+// The package's tests hold the documentation to the code: links and files, make targets, commands and flags, fields,
+// conditions, metrics, Secrets, and every YAML block and sample; and what the status of a pool with two sites can say must
+// be explained.
 package main
 
 import (
