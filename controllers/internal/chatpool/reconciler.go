@@ -97,6 +97,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{RequeueAfter: jitter(eagerly)}, nil // the pool is going to be deleted, too
 	}
+	conflict := apierrors.IsConflict(err)
+	if conflict {
+		err = nil
+	}
 	r.report(before, pool)
 	if !equality.Semantic.DeepEqual(before.Status, pool.Status) {
 		patch := client.MergeFrom(before)
@@ -110,11 +114,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, pool *v1alpha1.ChatPool) (ct
 			err = errors.Join(err, fmt.Errorf("patch status: %w", e))
 		}
 	}
-	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: jitter(soon)}, nil
-	}
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if conflict {
+		return ctrl.Result{RequeueAfter: jitter(soon)}, nil
 	}
 	if condition.IsTrue(pool, v1alpha1.ConditionReady) {
 		return ctrl.Result{RequeueAfter: jitter(calmly)}, nil
