@@ -15,7 +15,6 @@ import (
 // with what backup received; home comes back by itself as a copy, and the pool can move home.
 func TestAssistedMove(t *testing.T) {
 	d := makeDesk(t)
-	d.home(t)
 	d.underMoves(t, func(load *loadcheck.Run) {
 		accepts(t, load, time.Minute)
 		load.Mark("home's database is destroyed")
@@ -73,7 +72,6 @@ func (d *desk) rebuild(t *testing.T, site string) {
 // while that one is dead it waits, and says so.
 func TestPowerReturns(t *testing.T) {
 	d := makeDesk(t)
-	d.home(t)
 	t.Run("with the other site alive", func(t *testing.T) {
 		d.underMoves(t, func(load *loadcheck.Run) {
 			accepts(t, load, time.Minute)

@@ -17,7 +17,6 @@ import (
 // turned back in the middle is rolled back or finished, without a post being lost.
 func TestOneManifestAloneMovesNothing(t *testing.T) {
 	d := makeDesk(t)
-	d.home(t)
 	d.underMoves(t, func(load *loadcheck.Run) {
 		for _, site := range siteNames {
 			load.Mark("%s alone wants FailedOver", site)

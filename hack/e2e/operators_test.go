@@ -45,7 +45,6 @@ var few = map[string]bool{"after publish Grant": true, "after Promote": true}
 // it, the move finishes or is rolled back by itself, and nothing is lost.
 func TestOperatorsDie(t *testing.T) {
 	d := makeDesk(t)
-	d.home(t)
 	for _, site := range siteNames {
 		failpoints(t, site, true)
 		t.Cleanup(func() { failpoints(t, site, false) })

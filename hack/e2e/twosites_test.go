@@ -63,6 +63,7 @@ func makeDesk(t *testing.T) *desk {
 		applyAt(t, site, d.manifest())
 	}
 	d.plugin(t, "peer", poolName)
+	d.flip(t, "Normal") // where a test before may have left it
 	d.awaitRoles(t, "home", 6*time.Minute)
 	d.keepCA(t)
 	return d
@@ -191,8 +192,6 @@ func (d *desk) move(t *testing.T, to string) {
 	d.flip(t, map[string]string{"home": "Normal", "backup": "FailedOver"}[to])
 	d.awaitRoles(t, to, 5*time.Minute)
 }
-
-func (d *desk) home(t *testing.T) { t.Helper(); d.move(t, "home") }
 
 // power cuts the power of a site, or brings it back.
 func power(t testing.TB, verb, site string) {
