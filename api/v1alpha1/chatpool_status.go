@@ -10,7 +10,7 @@ type ChatPoolStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// State is a word for people, derived from the conditions: Creating, Running, Updating, Degraded, Stalled, Standby,
-	// Moving or Deleting. Programs read conditions.
+	// Moving, Returning or Deleting. Programs read conditions.
 	// +optional
 	State string `json:"state,omitempty"`
 	// Site is the site of the operator that writes this status.
@@ -62,14 +62,15 @@ type ChatPoolStatus struct {
 
 // Words for people, in status.state of a ChatPool.
 const (
-	StateCreating = "Creating"
-	StateRunning  = "Running"
-	StateUpdating = "Updating"
-	StateDegraded = "Degraded"
-	StateStalled  = "Stalled"
-	StateStandby  = "Standby" // it lives in another site
-	StateMoving   = "Moving"  // it is on its way from one site to the other
-	StateDeleting = "Deleting"
+	StateCreating  = "Creating"
+	StateRunning   = "Running"
+	StateUpdating  = "Updating"
+	StateDegraded  = "Degraded"
+	StateStalled   = "Stalled"
+	StateStandby   = "Standby"   // it lives in another site
+	StateMoving    = "Moving"    // it is on its way from one site to the other
+	StateReturning = "Returning" // it was overtaken, and is on its way back to following
+	StateDeleting  = "Deleting"
 )
 
 // ServersStatus is about the chat servers.

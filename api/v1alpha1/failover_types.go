@@ -47,6 +47,7 @@ const (
 	MovePlanned  = "Planned"
 	MoveAssisted = "Assisted"
 	MoveForced   = "Forced"
+	MoveReturn   = "Return" // of a site that was overtaken
 )
 
 // StepOldFollows is the last step of a planned move: the new site serves, and the old one is to follow it.

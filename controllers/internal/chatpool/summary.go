@@ -24,6 +24,8 @@ func (r *round) summarize() {
 	condition.Summarize(p, r.states, ready)
 	_, serversReason := condition.Get(p, v1alpha1.ConditionServersReady)
 	switch {
+	case p.HasTwoSites() && p.Status.Transition != nil && p.Status.Transition.Kind == v1alpha1.MoveReturn:
+		p.Status.State = v1alpha1.StateReturning
 	case p.IsMoving():
 		p.Status.State = v1alpha1.StateMoving
 	case condition.IsTrue(p, v1alpha1.ConditionReady) && r.copies():

@@ -1,6 +1,7 @@
 package moves
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -111,7 +112,7 @@ func (r *round) serving() condition.State {
 	d := r.decision
 	waits := d.WaitingFor
 	if waits == "" {
-		waits = "it goes on by itself"
+		waits = cmp.Or(doing[d.Status.Transition.Step], "it goes on by itself")
 	}
 	if n := d.Next.String(); n != "" {
 		waits += "; to help: " + n
