@@ -52,7 +52,7 @@ func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
 		c.Spec.Certificates.ServerAltDNSNames = append(c.Spec.Certificates.ServerAltDNSNames, naming.SiteHost(p, s.Name))
 		c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, s.Name, naming.SiteHost(p, s.Name), s))
 	}
-	c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, naming.Nobody, naming.Nobody+".invalid", l.Peer))
+	c.Spec.ExternalClusters = append(c.Spec.ExternalClusters, l.external(p, naming.Nobody, "127.0.0.1", v1alpha1.Site{}))
 	if s := l.Self.DatabaseService; s != nil {
 		c.Spec.Managed.Services = &cnpg.Services{Additional: []cnpg.Service{{
 			SelectorType: "rw", UpdateStrategy: "patch",
@@ -67,11 +67,17 @@ func (l *Place) fit(p *v1alpha1.ChatPool, c *cnpg.Cluster) {
 	}
 }
 
+// discard is a port at which nobody listens (RFC 863).
+const discard = 9
+
 // external is how a site's database is reached. application_name is what the source calls us.
 func (l *Place) external(p *v1alpha1.ChatPool, name, host string, s v1alpha1.Site) cnpg.ExternalCluster {
 	port := int32(naming.PortPostgres)
 	if e, err := sites.EndpointOf(s); err == nil && e.Name {
 		port = e.Port // a name for a name changes no port
+	}
+	if name == naming.Nobody {
+		port = discard // refused at once, without a question to DNS
 	}
 	return cnpg.ExternalCluster{
 		Name: name,
