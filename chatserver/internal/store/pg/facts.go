@@ -26,7 +26,16 @@ FROM (SELECT min(substr(name, 9)) AS f FROM pg_ls_waldir() WHERE name ~ '^[0-9A-
 
 // Facts asks the database what it is like. An error means that it did not answer: nothing is known. What the role has no
 // rights to is unknown in the answer, and said to be.
-func (s *Store) Facts(ctx context.Context) (*adminapi.DatabaseFacts, error) {
+func (s *Store) Facts(ctx context.Context) (facts *adminapi.DatabaseFacts, err error) {
+	// The pool's connections may all be of before a restart, and just then somebody waits for the facts.
+	err = s.again(ctx, func() error {
+		facts, err = s.inquire(ctx)
+		return err
+	})
+	return facts, err
+}
+
+func (s *Store) inquire(ctx context.Context) (*adminapi.DatabaseFacts, error) {
 	c, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask the database what it is like: %w", err)
