@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,17 +42,17 @@ const askTime = adminapi.DatabaseTime + 500*time.Millisecond
 // gatherOwn reads this site's database and servers.
 func (r *round) gatherOwn(ctx context.Context) error {
 	s := &r.seen.own
-	if err := r.readCluster(ctx); err != nil {
-		return err
+	var (
+		all  sync.WaitGroup
+		errs [3]error
+	)
+	for i, read := range []func(context.Context) error{r.readCluster, r.readVolumes, r.readAddress} {
+		all.Go(func() { errs[i] = read(ctx) })
 	}
-	var err error
-	if s.pods, err = r.Servers.Each(ctx, r.pool); err != nil {
-		// The round goes on: an operator that did not beat would be taken for dead.
-		s.unreached = true
-		r.Log.Warn("the chat servers cannot be asked", "namespace", r.pool.Namespace, "pool", r.pool.Name, "err", err)
-	}
+	r.findServers(ctx)
 	r.askServers(ctx)
-	if err := r.readAddress(ctx); err != nil {
+	all.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
 	r.observed.Servers = s.servers()
@@ -66,7 +67,15 @@ func (r *round) gatherOwn(ctx context.Context) error {
 	return nil
 }
 
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+// findServers finds the chat servers. Without them the round goes on: an operator that did not beat would be taken for dead.
+func (r *round) findServers(ctx context.Context) {
+	s := &r.seen.own
+	var err error
+	if s.pods, err = r.Servers.Each(ctx, r.pool); err != nil {
+		s.unreached = true
+		r.Log.Warn("the chat servers cannot be asked", "namespace", r.pool.Namespace, "pool", r.pool.Name, "err", err)
+	}
+}
 
 func (r *round) readCluster(ctx context.Context) error {
 	s := &r.seen.own
@@ -81,6 +90,12 @@ func (r *round) readCluster(ctx context.Context) error {
 	case !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err):
 		return fmt.Errorf("read the Cluster: %w", err)
 	}
+	return nil
+}
+
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+
+func (r *round) readVolumes(ctx context.Context) error {
 	volumes := &metav1.PartialObjectMetadataList{}
 	volumes.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
 	if err := r.Live.List(ctx, volumes, client.InNamespace(r.pool.Namespace), client.MatchingLabels{naming.LabelCNPGCluster: naming.Cluster(r.pool)}); err != nil {
@@ -88,7 +103,7 @@ func (r *round) readCluster(ctx context.Context) error {
 	}
 	for _, v := range volumes.Items {
 		if v.DeletionTimestamp == nil {
-			s.volumes++
+			r.seen.own.volumes++
 		}
 	}
 	return nil
