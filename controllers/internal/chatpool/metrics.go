@@ -16,6 +16,7 @@ var conditions = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 func init() { metrics.Registry.MustRegister(conditions) }
 
 func observeMetrics(p *v1alpha1.ChatPool) {
+	forgetMetrics(p) // some conditions come and go
 	for _, c := range p.Status.Conditions {
 		for _, status := range []string{"True", "False", "Unknown"} {
 			v := 0.0

@@ -64,6 +64,7 @@ func (c *Controller) forget(key types.NamespacedName) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	delete(c.memory, key)
+	forgetMetrics(key)
 }
 
 // stood notes since when claim and step stand in the own status.
