@@ -49,6 +49,10 @@ test-e2e: ## A pool on a real cluster: load, kills, cuts, and an independent che
 test-sipe: ## The real client pidgin-sipe against the chat server
 	@hack/test.sh deps sipe
 
+.PHONY: test-dr
+test-dr: ## A pool in two real clusters: moves, disasters, operators that die
+	@hack/test.sh deps cluster dr
+
 .PHONY: soak
 soak: ## Long chaos: the end-to-end failures again and again (an hour; SOAK=3h for more)
 	@hack/test.sh deps cluster soak

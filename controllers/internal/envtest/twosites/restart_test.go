@@ -1,6 +1,7 @@
 package twosites
 
 import (
+	"os"
 	"testing"
 
 	"chatpool.dev/api/v1alpha1"
@@ -19,6 +20,9 @@ func TestOperatorsEndAtEveryPointOfAMove(t *testing.T) {
 			return []*operator{c.backup}
 		},
 	} {
+		if name == "both" && os.Getenv("EVERY_POINT") == "" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			c := upright(t)
 			c.patience = 3 * limit
