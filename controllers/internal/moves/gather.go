@@ -116,8 +116,7 @@ func specOf(p *v1alpha1.ChatPool, pair sites.Pair) failover.Spec {
 	if f := p.Spec.Failover; f != nil {
 		s.Confirm = failover.Attestation{Epoch: f.ConfirmEpoch, Abandon: f.AbandonEpoch}
 	}
-	// Posts are refused by the servers themselves then; nothing is to be quiesced.
-	s.Maintenance = false
+	// Maintenance is not told: the servers themselves refuse posts then, nothing is to be quiesced.
 	s.NeedsMirror = p.Spec.Database.Durability == v1alpha1.Mirror && p.Spec.Database.Instances > 1
 	return s
 }

@@ -85,6 +85,9 @@ func ReplicationService(p pool) string { return Cluster(p) + "-replicate" }
 // PeerAccount is the ServiceAccount, with its Role and its token, as which the other site's operator reads this one.
 func PeerAccount(p pool) string { return p.Name + "-peer" }
 
+// KeyKubeconfig is the key of PeerSecret.
+const KeyKubeconfig = "kubeconfig"
+
 // PeerSecret has the kubeconfig by which this site's operator reads the other one.
 func PeerSecret(p pool, site v1alpha1.Site) string {
 	if site.KubeconfigSecretName != "" {

@@ -34,9 +34,6 @@ const Patience = 1500 * time.Millisecond
 // fresh is how long a connection is used without looking at its Secret again.
 const fresh = 10 * time.Second
 
-// KeyKubeconfig is the key of a peer Secret.
-const KeyKubeconfig = "kubeconfig"
-
 // Reader reads objects.
 type Reader interface {
 	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
@@ -132,7 +129,7 @@ func (c *Connector) connect(ctx context.Context, own *v1alpha1.ChatPool, site v1
 		next.reader = old.reader
 	} else {
 		var err error
-		if next.reader, err = c.open(s.Data[KeyKubeconfig]); err != nil {
+		if next.reader, err = c.open(s.Data[naming.KeyKubeconfig]); err != nil {
 			return nil, fmt.Errorf("use Secret %s for site %s: %w", key.Name, site.Name, err)
 		}
 	}
@@ -149,14 +146,14 @@ func (c *Connector) connect(ctx context.Context, own *v1alpha1.ChatPool, site v1
 func (c *Connector) open(kubeconfig []byte) (Reader, error) {
 	raw, err := clientcmd.Load(kubeconfig)
 	if err != nil {
-		return nil, fmt.Errorf("read key %s: %w", KeyKubeconfig, err)
+		return nil, fmt.Errorf("read key %s: %w", naming.KeyKubeconfig, err)
 	}
 	if err := harmless(raw); err != nil {
 		return nil, err
 	}
 	config, err := clientcmd.NewDefaultClientConfig(*raw, nil).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("read key %s: %w", KeyKubeconfig, err)
+		return nil, fmt.Errorf("read key %s: %w", naming.KeyKubeconfig, err)
 	}
 	config.QPS, config.Burst, config.Timeout = 20, 40, 2*Patience
 	config.UserAgent = naming.FieldOwner
@@ -171,7 +168,7 @@ func (c *Connector) open(kubeconfig []byte) (Reader, error) {
 // harmless refuses a kubeconfig that runs something, reads our files or trusts anybody.
 func harmless(raw *api.Config) error {
 	if len(raw.Clusters) == 0 {
-		return fmt.Errorf("key %s is missing or names no cluster; make it by kubectl chatpool peer", KeyKubeconfig)
+		return fmt.Errorf("key %s is missing or names no cluster; make it by kubectl chatpool peer", naming.KeyKubeconfig)
 	}
 	for name, u := range raw.AuthInfos {
 		if u.Exec != nil || u.AuthProvider != nil || u.TokenFile != "" || u.ClientCertificate != "" || u.ClientKey != "" {

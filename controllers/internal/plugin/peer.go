@@ -32,9 +32,6 @@ type Peering struct {
 	Out                   io.Writer
 }
 
-// keyKubeconfig is the key of a peer Secret, as package peer reads it.
-const keyKubeconfig = "kubeconfig"
-
 // tokenPatience is how long the cluster may take to fill in a token.
 const tokenPatience = 20 * time.Second
 
@@ -144,7 +141,7 @@ func (p *Peering) way(ctx context.Context, pool *v1alpha1.ChatPool, read, by *Cl
 	if err != nil {
 		return err
 	}
-	secret.Data = map[string][]byte{keyKubeconfig: config}
+	secret.Data = map[string][]byte{naming.KeyKubeconfig: config}
 	return p.apply(ctx, by, secret)
 }
 

@@ -35,20 +35,6 @@ func Of(p *v1alpha1.ChatPool, self string) (Pair, error) {
 	return pair, nil
 }
 
-// LivesIn is the site in which the manifest wants the pool to live.
-func LivesIn(p *v1alpha1.ChatPool) string {
-	role := v1alpha1.SitePrimary
-	if p.Spec.PoolState == v1alpha1.FailedOver {
-		role = v1alpha1.SiteBackup
-	}
-	for _, s := range p.Spec.Sites {
-		if s.Role == role {
-			return s.Name
-		}
-	}
-	return ""
-}
-
 // Endpoint is a site's databaseEndpoint.
 type Endpoint struct {
 	Host string
