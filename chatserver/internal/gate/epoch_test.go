@@ -45,18 +45,18 @@ func TestQuiesceUnderLoad(t *testing.T) {
 	for n := range 16 {
 		writers.Go(func() { writer([]*pod{a, b}[n%2], room, n+1, &acknowledged) })
 	}
-	eventually(t, "there is load", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM message`) > 300 })
+	eventually(t, "there is load", func() bool { return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`) > 300 })
 	if act, err := a.gate.Quiesce(t.Context(), 1); err != nil || act.Quiesced != 1 || act.Active() {
 		t.Fatalf("%+v, %v", act, err)
 	}
-	stored := scalar[int](t, conn, `SELECT count(*) FROM message`)
+	stored := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`)
 	writers.Wait()
-	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != stored {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != stored {
 		t.Errorf("%d messages were stored after quiesce had answered", n-stored)
 	}
 	acknowledged.Range(func(text, pos any) bool {
 		p := pos.(chat.Position)
-		if scalar[int](t, conn, `SELECT count(*) FROM message WHERE text = $1 AND epoch = $2 AND seq = $3`, text, p.Epoch(), p.Seq()) != 1 {
+		if pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message WHERE text = $1 AND epoch = $2 AND seq = $3`, text, p.Epoch(), p.Seq()) != 1 {
 			t.Errorf("%s at %s was acknowledged and is lost", text, p)
 		}
 		return true
@@ -100,7 +100,7 @@ func TestQuiesceWaitsForACommitThatWaitsForTheMirror(t *testing.T) {
 	posted := make(chan pg.PostResult, 1)
 	a.Post(draft(room, 2), 1, true, func(r pg.PostResult) { posted <- r })
 	eventually(t, "the commit waits", func() bool {
-		return scalar[int](t, conn, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`) == 1
+		return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`) == 1
 	})
 	if _, err := a.gate.Quiesce(t.Context(), 1); !chat.Is(err, chat.Unavailable) {
 		t.Fatalf("quiesced with a commit under way: %v", err)
@@ -113,7 +113,7 @@ func TestQuiesceWaitsForACommitThatWaitsForTheMirror(t *testing.T) {
 		t.Fatalf("the post under way: %v", r.Err)
 	}
 	eventually(t, "quiesced", func() bool { _, err := a.gate.Quiesce(t.Context(), 1); return err == nil })
-	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 2 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 2 {
 		t.Errorf("%d messages: want 2", n)
 	}
 }
@@ -128,7 +128,7 @@ func TestANewEpochIsRecordedOnce(t *testing.T) {
 	for n := range 3 {
 		a.mustPost(draft(room, n))
 	}
-	eventually(t, "the heart beats", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM heartbeat`) == 1 })
+	eventually(t, "the heart beats", func() bool { return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM heartbeat`) == 1 })
 	for range 2 {
 		a.record(3, "home")
 	}
@@ -150,7 +150,7 @@ func TestANewEpochIsRecordedOnce(t *testing.T) {
 	if r := a.mustPost(draft(room, 1)); !r.Duplicate || r.Message.Pos != chat.At(1, 2) {
 		t.Errorf("a post of the epoch before is sent again: %+v", r)
 	}
-	if n := scalar[int](t, conn, `SELECT seq FROM epoch_room WHERE epoch = 3 AND from_epoch = 1 AND room_id = $1::text::uuid`, string(room)); n != 3 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT seq FROM epoch_room WHERE epoch = 3 AND from_epoch = 1 AND room_id = $1::text::uuid`, string(room)); n != 3 {
 		t.Errorf("the room was at %d when the epoch began: want 3", n)
 	}
 	eventually(t, "the heart beats in the new epoch", func() bool { return a.mustFacts().Beat>>32 == 3 })
@@ -278,7 +278,7 @@ func TestAFollowerIsReadAndThenPromoted(t *testing.T) {
 		fork.LSN < *facts.OldestLSN || fork.LSN > *facts.CurrentLSN || facts.Epochs[0].ForkBeat < beat {
 		t.Errorf("the promoted database: %+v", facts)
 	}
-	if text := scalar[string](t, backup, `SELECT chatpool_timeline_history(2)`); !strings.Contains(text, facts.Epochs[0].Fork.LSN.String()) {
+	if text := pgtest.Scalar[string](t, backup, `SELECT chatpool_timeline_history(2)`); !strings.Contains(text, facts.Epochs[0].Fork.LSN.String()) {
 		t.Errorf("the fork is at %s, the history says %q", facts.Epochs[0].Fork.LSN, text)
 	}
 	b.mustActivate(adminapi.Opening{Epoch: 2, Site: "backup"})
@@ -289,7 +289,7 @@ func TestAFollowerIsReadAndThenPromoted(t *testing.T) {
 		t.Errorf("a post from before the move is sent again: %+v", r)
 	}
 	eventually(t, "who joined while it was only read is written", func() bool {
-		return scalar[int](t, backup, `SELECT count(*) FROM participant WHERE endpoint = 'x'`) == 1
+		return pgtest.Scalar[int](t, backup, `SELECT count(*) FROM participant WHERE endpoint = 'x'`) == 1
 	})
 	eventually(t, "home's server reaches the database and is refused", func() bool {
 		r := a.post(draft(room, 7))
@@ -382,17 +382,17 @@ func TestTheDatabaseRefusesALateServer(t *testing.T) {
 	for n := range 8 {
 		writers.Go(func() { writer(late, room, n+1, &acknowledged) })
 	}
-	eventually(t, "there is load", func() bool { return scalar[int](t, conn, `SELECT count(*) FROM message`) > 100 })
+	eventually(t, "there is load", func() bool { return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`) > 100 })
 	a.record(3, "home")
 	a.mustActivate(adminapi.Opening{Epoch: 3, Site: "home"})
 	writers.Wait()
 	acked := int64(0)
 	acknowledged.Range(func(any, any) bool { acked++; return true })
-	if n := scalar[int64](t, conn, `SELECT count(*) FROM message WHERE epoch = 1`); n != acked {
+	if n := pgtest.Scalar[int64](t, conn, `SELECT count(*) FROM message WHERE epoch = 1`); n != acked {
 		t.Errorf("%d messages stored in epoch 1, %d acknowledged", n, acked)
 	}
 	// Where the room was when the epoch began is where the old one ended.
-	if n := scalar[int64](t, conn, `SELECT seq FROM epoch_room WHERE epoch = 3`); n != acked {
+	if n := pgtest.Scalar[int64](t, conn, `SELECT seq FROM epoch_room WHERE epoch = 3`); n != acked {
 		t.Errorf("the fork is at %d, the old epoch ended at %d", n, acked)
 	}
 	if r := a.mustPost(draft(room, 1)); r.Message.Pos != chat.At(3, acked+1) {
@@ -424,7 +424,7 @@ func TestAStandstillDuringACommitLeavesThePostInDoubt(t *testing.T) {
 	if r := slow.post(draft(room, 1)); !chat.Is(r.Err, chat.Unavailable) {
 		t.Fatalf("%+v", r)
 	}
-	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
 		t.Fatalf("%d messages: want 1", n)
 	}
 	if r := slow.post(draft(room, 2)); !chat.Is(r.Err, chat.Unavailable) {
@@ -433,7 +433,7 @@ func TestAStandstillDuringACommitLeavesThePostInDoubt(t *testing.T) {
 	if r := a.mustPost(draft(room, 1)); !r.Duplicate || r.Message.Pos != chat.At(1, 1) {
 		t.Errorf("sent again: %+v", r)
 	}
-	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
 		t.Errorf("%d messages: the check before the commit let one through", n)
 	}
 }

@@ -193,20 +193,6 @@ func eventually(t testing.TB, what string, f func() bool) {
 	}
 }
 
-func scalar[T any](t testing.TB, conn, sql string, args ...any) T {
-	t.Helper()
-	c, err := pgx.Connect(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(t.Context())
-	var v T
-	if err := c.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 func TestAServerThatStartsAcceptsNothing(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.Database(t)
@@ -234,7 +220,7 @@ func TestAServerThatStartsAcceptsNothing(t *testing.T) {
 			t.Errorf("%s: join: %v", name, err)
 		}
 	}
-	if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 1 {
 		t.Errorf("%d messages: want 1", n)
 	}
 }

@@ -229,7 +229,7 @@ func TestARemovedRoomLeavesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	eventually(t, "its messages are deleted", func() bool {
-		return scalar[int](t, conn, `SELECT count(*) FROM message`) == 0 && scalar[bool](t, conn, `SELECT emptied FROM tombstone`)
+		return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`) == 0 && pgtest.Scalar[bool](t, conn, `SELECT emptied FROM tombstone`)
 	})
 	if err := p.DeleteCategory(ctx, "ns/cat", false); err != nil {
 		t.Error(err)
@@ -326,7 +326,7 @@ func TestALargeCategoryIsEvaluatedAgainInOneGo(t *testing.T) {
 	conn := pgtest.Database(t)
 	p := run(t, "a", conn, nil)
 	p.rooms(1)
-	scalar[int](t, conn, `
+	pgtest.Scalar[int](t, conn, `
 		WITH r AS (INSERT INTO room SELECT gen_random_uuid(), category_id, 'k' || n, 'n' || n, '', privacy, type, invitations, false,
 			'{sip:alice@example.com}', '{}', '{}', '{}', revision FROM room, generate_series(1, 5000) n RETURNING id),
 		s AS (INSERT INTO room_seq (room_id) SELECT id FROM r) SELECT count(*) FROM r`)

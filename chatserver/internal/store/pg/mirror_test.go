@@ -17,7 +17,7 @@ import (
 
 // waiting counts the commits that wait for the mirror.
 func waiting(t testing.TB, conn string) int {
-	return scalar[int](t, conn, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+	return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
 }
 
 // mirrored gives two pods on a server with a mirror, and a room.
@@ -84,12 +84,12 @@ func TestACancelledWaitForTheMirrorIsNoAcknowledgement(t *testing.T) {
 			server.Freeze(t)
 			post := a.post(draft(r.ID, alice, 1), r.Version)
 			eventually(t, "the commit waits", func() bool { return waiting(t, conn) == 1 })
-			scalar[bool](t, conn, `SELECT `+how+`(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+			pgtest.Scalar[bool](t, conn, `SELECT `+how+`(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
 			if got := result(t, post); !chat.Is(got.Err, chat.Unavailable) {
 				t.Fatalf("%+v", got)
 			}
 			eventually(t, "both witnesses wait", func() bool { return waiting(t, conn) == 2 })
-			if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
+			if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
 				t.Fatalf("%d rows: PostgreSQL should have committed on the primary alone", n)
 			}
 			unreadable(t, r.ID, a, b)
@@ -150,7 +150,7 @@ func TestAfterACrashNothingIsReadUntilTheMirrorHasIt(t *testing.T) {
 				err = c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`).Scan(&n)
 				return err == nil && n == 2
 			})
-			if n := scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
+			if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM message`); n != 3 {
 				t.Fatalf("%d rows: recovery should show the one that waited", n)
 			}
 			unreadable(t, r.ID, a, b)
@@ -183,7 +183,7 @@ func TestAPromotedMirrorIsReadOnlyWhenItHasAMirror(t *testing.T) {
 	}
 	target.Store(&promoted)
 	// The witness is on the old primary, which lives; the pool gets connections to the new one.
-	scalar[int](t, old, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'a'`)
+	pgtest.Scalar[int](t, old, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'a'`)
 	eventually(t, "the witness moves to the promoted server and waits there", func() bool {
 		_, err := a.Heads(t.Context(), []chat.ID{r.ID})
 		if !chat.Is(err, chat.Unavailable) {

@@ -98,7 +98,7 @@ func TestAReturningEndpointFindsItsRoomsOnAnotherPod(t *testing.T) {
 	a.Detach(alice, "pc")
 	detached := func(want int) func() bool {
 		return func() bool {
-			return scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`) == want
+			return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`) == want
 		}
 	}
 	eventually(t, "detached", detached(2))
@@ -113,10 +113,10 @@ func TestAReturningEndpointFindsItsRoomsOnAnotherPod(t *testing.T) {
 	a.Detach(alice, "pc") // late word of the connection that she had before
 	a.Detach(alice, "phone")
 	eventually(t, "only what was on the old pod is detached", detached(2))
-	if n := scalar[int](t, conn, `SELECT count(*) FROM participant WHERE endpoint = 'pc' AND detached_at IS NULL`); n != 1 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM participant WHERE endpoint = 'pc' AND detached_at IS NULL`); n != 1 {
 		t.Errorf("%d rooms attached: want the one she joined again", n)
 	}
-	scalar[int](t, conn, `WITH u AS (UPDATE participant SET detached_at = detached_at - interval '61 s' RETURNING 1) SELECT count(*) FROM u`)
+	pgtest.Scalar[int](t, conn, `WITH u AS (UPDATE participant SET detached_at = detached_at - interval '61 s' RETURNING 1) SELECT count(*) FROM u`)
 	eventually(t, "who stayed away is out", func() bool { return a.presence(rs[1].ID).Count == 0 && a.presence(rs[2].ID).Count == 0 })
 	if a.presence(rs[0].ID).Count != 1 {
 		t.Error("who came back is out")
@@ -133,19 +133,19 @@ func TestParticipantsOfALostPodAreDetachedAndOfALivingOneWrittenAgain(t *testing
 	a := run(t, "a", conn, nil)
 	r := a.rooms(1)[0].ID
 	a.join(r, alice, "Alice", "pc")
-	scalar[int](t, conn, `INSERT INTO pod VALUES ('lost/1', now() - interval '16 s') RETURNING 1`)
-	scalar[int](t, conn, `INSERT INTO participant SELECT room_id, 'sip:bob@example.com', 'pc', 'Bob', 'lost/1', 1, now() FROM participant RETURNING 1`)
+	pgtest.Scalar[int](t, conn, `INSERT INTO pod VALUES ('lost/1', now() - interval '16 s') RETURNING 1`)
+	pgtest.Scalar[int](t, conn, `INSERT INTO participant SELECT room_id, 'sip:bob@example.com', 'pc', 'Bob', 'lost/1', 1, now() FROM participant RETURNING 1`)
 	eventually(t, "bob is detached", func() bool {
-		return scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL AND name = 'Bob'`) == 1
+		return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL AND name = 'Bob'`) == 1
 	})
-	scalar[int](t, conn, `WITH d AS (DELETE FROM participant RETURNING 1) SELECT count(*) FROM d`) // as a failover may lose them
-	scalar[bool](t, conn, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'a/witness'`)
+	pgtest.Scalar[int](t, conn, `WITH d AS (DELETE FROM participant RETURNING 1) SELECT count(*) FROM d`) // as a failover may lose them
+	pgtest.Scalar[bool](t, conn, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'a/witness'`)
 	eventually(t, "alice is there again after the witness's connection was lost", func() bool { return a.presence(r).Count == 1 })
-	scalar[int](t, conn, `WITH d AS (DELETE FROM participant RETURNING 1), p AS (DELETE FROM pod) SELECT count(*) FROM d`)
+	pgtest.Scalar[int](t, conn, `WITH d AS (DELETE FROM participant RETURNING 1), p AS (DELETE FROM pod) SELECT count(*) FROM d`)
 	eventually(t, "alice is there again after the lease had ended", func() bool { return a.presence(r).Count == 1 })
 	a.Detach(alice, "pc")
 	eventually(t, "and can still be detached", func() bool {
-		return scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`) == 1
+		return pgtest.Scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`) == 1
 	})
 	if !a.Reachable() {
 		t.Error("not reachable")
@@ -159,10 +159,10 @@ func TestAStoppedPodGivesItsLeaseUp(t *testing.T) {
 	r := a.rooms(1)[0].ID
 	a.join(r, alice, "Alice", "pc")
 	a.stop()
-	if n := scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`); n != 1 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM participant WHERE detached_at IS NOT NULL`); n != 1 {
 		t.Error("alice is not detached")
 	}
-	if n := scalar[int](t, conn, `SELECT count(*) FROM pod`); n != 0 {
+	if n := pgtest.Scalar[int](t, conn, `SELECT count(*) FROM pod`); n != 0 {
 		t.Errorf("%d pods left", n)
 	}
 }
@@ -189,10 +189,10 @@ func TestManyJoinLeaveAndDetachAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	eventually(t, "everybody is attached where he joined last, and detached elsewhere", func() bool {
-		return scalar[string](t, conn, `SELECT string_agg(n || '/' || d, ' ') FROM (SELECT count(*) AS n, count(detached_at) AS d
+		return pgtest.Scalar[string](t, conn, `SELECT string_agg(n || '/' || d, ' ') FROM (SELECT count(*) AS n, count(detached_at) AS d
 			FROM participant GROUP BY room_id ORDER BY room_id) x`) == "12/0 12/12"
 	})
-	if n := scalar[int64](t, conn, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
+	if n := pgtest.Scalar[int64](t, conn, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
 		t.Errorf("%d deadlocks", n)
 	}
 }

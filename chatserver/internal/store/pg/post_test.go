@@ -193,7 +193,7 @@ func TestTwoPodsPostToTheSameRoomsInOppositeOrders(t *testing.T) {
 		}
 		inOrder(t, ms, a.deliveredIn(r.ID), b.deliveredIn(r.ID))
 	}
-	if n := scalar[int64](t, conn, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
+	if n := pgtest.Scalar[int64](t, conn, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n != 0 {
 		t.Errorf("%d deadlocks", n)
 	}
 }
@@ -258,12 +258,12 @@ func TestWithoutHistoryMessagesAreReadForAMinuteOnly(t *testing.T) {
 	if ms, err := p.Last(t.Context(), r.ID, 0, 10); len(ms) != 1 || err != nil || ms[0].Pos != chat.At(1, 2) {
 		t.Fatalf("history has %+v, %v: want the second one", ms, err)
 	}
-	scalar[int](t, conn, `UPDATE message SET at = at - interval '61 s' WHERE seq = 1 RETURNING 1`)
+	pgtest.Scalar[int](t, conn, `UPDATE message SET at = at - interval '61 s' WHERE seq = 1 RETURNING 1`)
 	if ms := p.history(r.ID); len(ms) != 1 {
 		t.Fatalf("%d messages after a minute: want 1", len(ms))
 	}
 	eventually(t, "the text is forgotten", func() bool {
-		return scalar[bool](t, conn, `SELECT text IS NULL FROM message WHERE seq = 1`)
+		return pgtest.Scalar[bool](t, conn, `SELECT text IS NULL FROM message WHERE seq = 1`)
 	})
 	if got := result(t, p.post(draft(r.ID, alice, 1), r.Version)); !got.Duplicate || got.Message.Pos != chat.At(1, 1) {
 		t.Fatalf("sent again: %+v", got)
@@ -304,7 +304,7 @@ func TestANewEpochGoesOnWhereTheOldOneEnded(t *testing.T) {
 	p := run(t, "a", conn, nil)
 	r := p.rooms(1)[0]
 	p.mustPost(draft(r.ID, alice, 1), r.Version)
-	scalar[int](t, conn, `INSERT INTO epoch (epoch, site) VALUES (2, 'backup') RETURNING 1`)
+	pgtest.Scalar[int](t, conn, `INSERT INTO epoch (epoch, site) VALUES (2, 'backup') RETURNING 1`)
 	if m := p.mustPost(draft(r.ID, alice, 2), r.Version); m.Pos != chat.At(2, 2) {
 		t.Fatalf("position %s: want 2/2", m.Pos)
 	}

@@ -224,20 +224,6 @@ func noGaps(t testing.TB, ms []chat.Message) {
 	}
 }
 
-func scalar[T any](t testing.TB, conn, sql string, args ...any) T {
-	t.Helper()
-	c, err := pgx.Connect(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(t.Context())
-	var v T
-	if err := c.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, pgtest.Options{})
