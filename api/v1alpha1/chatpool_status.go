@@ -41,6 +41,9 @@ type ChatPoolStatus struct {
 	// Replication is about the standby site's following.
 	// +optional
 	Replication *ReplicationStatus `json:"replication,omitempty"`
+	// Salvage is about posts that the other site had accepted and not sent here, when this site overtook it.
+	// +optional
+	Salvage *SalvageStatus `json:"salvage,omitempty"`
 	// Address is the pool's SIP address.
 	// +optional
 	Address string `json:"address,omitempty"`

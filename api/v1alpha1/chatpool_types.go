@@ -64,6 +64,7 @@ const (
 // ChatPoolSpec is what is wanted of a pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolState != 'FailedOver' || (has(self.sites) && size(self.sites) == 2)",fieldPath=".poolState",message="FailedOver needs a second site: add an entry with role Backup to spec.sites, or set poolState to Normal"
+// +kubebuilder:validation:XValidation:rule="!has(self.witness) || (has(self.sites) && size(self.sites) == 2)",fieldPath=".witness",message="a witness is for two sites: add the second entry to spec.sites, or remove witness"
 // +kubebuilder:validation:XValidation:rule="self.database.provider != 'External' || !has(self.sites) || size(self.sites) < 2",fieldPath=".database.provider",message="External is for pools with one site: use CloudNativePG, or remove the second entry of spec.sites"
 type ChatPoolSpec struct {
 	// Domain is the SIP domain of the pool's users and the authority of its room addresses. It cannot be changed.
@@ -88,6 +89,11 @@ type ChatPoolSpec struct {
 	// Failover is a person's word for a move while the other site is silent. It is used once.
 	// +optional
 	Failover *FailoverSpec `json:"failover,omitempty"`
+
+	// Witness is a third place, which no disaster strikes together with either site. With it a site serves only with two
+	// of three votes (itself, the other site, the witness), and the pool moves without a person when a site is lost.
+	// +optional
+	Witness *WitnessSpec `json:"witness,omitempty"`
 
 	// Servers says how many chat servers run, with what resources, and how clients reach them.
 	// +kubebuilder:default={}

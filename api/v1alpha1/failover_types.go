@@ -19,6 +19,17 @@ type FailoverSpec struct {
 	AbandonEpoch int64 `json:"abandonEpoch,omitempty"`
 }
 
+// WitnessSpec says where the witness is: a Lease in a third cluster.
+type WitnessSpec struct {
+	// KubeconfigSecretName names the Secret (key kubeconfig) by which this site's operator reads and writes the Lease.
+	// Its context says the namespace. Without it POOL-witness, which kubectl chatpool witness makes.
+	// +optional
+	KubeconfigSecretName ObjectName `json:"kubeconfigSecretName,omitempty"`
+	// LeaseName is the Lease; without it the pool's name.
+	// +optional
+	LeaseName ObjectName `json:"leaseName,omitempty"`
+}
+
 // TransitionStatus is what a site is in the middle of: a move, or its return.
 type TransitionStatus struct {
 	// Kind is Creation, Planned, Assisted, Forced or Return.
