@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"chatpool.dev/chatserver/chat"
@@ -36,6 +37,7 @@ type Store struct {
 	onCommit func([]chat.Message)
 	onHint   func(Hint)
 	dropped  atomic.Int64 // when connections were last dropped, in Unix milliseconds
+	resets   atomic.Int64 // how often the pool was reset
 }
 
 // Open makes a store. The database need not be there yet: connections are made when needed. Set OnCommit and OnHint,
@@ -61,7 +63,7 @@ func Open(o Options) (*Store, error) {
 	s.hints = newHints(s.instance)
 	s.metrics = newMetrics(o.Registry, s.queue.len, func() bool { return !s.witness.still(nil) })
 	w := s.witness
-	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("witness", "on"), s.received, func() { s.pool.Reset() }, o.Pod, s.log
+	w.connect, w.notify, w.lost, w.pod, w.log = s.connect("witness", "on"), s.received, s.reset, o.Pod, s.log
 	w.began = func() {
 		s.lease.reassert()
 		s.onHint(Hint{Kind: HintAll})
@@ -83,10 +85,32 @@ func (s *Store) newPool(size int) (*pgxpool.Pool, error) {
 		from, err := s.settings("", "on")
 		if err == nil {
 			*to = *from
+			s.refuseStale(to)
 		}
 		return err
 	}
 	return pgxpool.NewWithConfig(context.Background(), c)
+}
+
+// reset has every connection of the pool made anew, those that are being made included.
+func (s *Store) reset() {
+	s.resets.Add(1)
+	s.pool.Reset()
+}
+
+// refuseStale ends a connection that was begun before a reset and is there after it: it may lead to the server from
+// before. The pool would take it, as it was not there to be closed.
+func (s *Store) refuseStale(c *pgx.ConnConfig) {
+	begun, validate := s.resets.Load(), c.ValidateConnect
+	c.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if s.resets.Load() != begun {
+			return errors.New("the database may be another server since this connection was begun")
+		}
+		if validate == nil {
+			return nil
+		}
+		return validate(ctx, conn)
+	}
 }
 
 // settings are those of a new connection; role tells people what it is for.
@@ -119,7 +143,7 @@ func (s *Store) connect(role, synchronousCommit string) func(context.Context) (*
 func (s *Store) dropConnections() {
 	last, now := s.dropped.Load(), time.Now().UnixMilli()
 	if now-last >= 1000 && s.dropped.CompareAndSwap(last, now) {
-		s.pool.Reset()
+		s.reset()
 	}
 }
 
