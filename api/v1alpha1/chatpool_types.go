@@ -95,6 +95,14 @@ type ChatPoolSpec struct {
 	// +optional
 	Witness *WitnessSpec `json:"witness,omitempty"`
 
+	// MaxDataLossSeconds is how much a pool with two sites may lose when the active one is lost. It moves and stops nothing:
+	// the alerts look at twice and three times as much.
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=86400
+	// +optional
+	MaxDataLossSeconds int32 `json:"maxDataLossSeconds,omitempty"`
+
 	// Servers says how many chat servers run, with what resources, and how clients reach them.
 	// +kubebuilder:default={}
 	// +optional

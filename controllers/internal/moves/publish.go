@@ -24,7 +24,7 @@ const detailEvery = 10 * time.Second
 func (r *round) publish(ctx context.Context) error {
 	before := r.pool.DeepCopy()
 	r.fill()
-	observe(r.pool)
+	observe(r.pool, r.observed.Peer.SilentFor, r.observed.StepFor)
 	if r.isNews(before.Status, r.pool.Status) {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 		action := string(r.decision.Action.Kind)
