@@ -49,6 +49,11 @@ type Opening struct {
 	Ticket string `json:"ticket"`
 	// Site is the server's; a server of another site refuses.
 	Site string `json:"site"`
+	// KeepSeconds is how long the right lasts from when the server gave the ticket, up to an hour; 0: it does not end. To
+	// renew it is to ask again with a newer ticket: that asks nothing of the database, and an older ticket changes nothing.
+	KeepSeconds float64 `json:"keepSeconds,omitempty"`
+	// Join: another server of the site is activated for the epoch. It is not opened in the database then, but must be open there.
+	Join bool `json:"join,omitempty"`
 }
 
 // Recording asks for a new epoch in the database.
@@ -77,6 +82,8 @@ type Activation struct {
 	Quiesced int64 `json:"quiesced,omitempty"`
 	// Neighbour is the pod that was watched.
 	Neighbour string `json:"neighbour,omitempty"`
+	// EndsInSeconds is when the right ends unless it is renewed; 0: never.
+	EndsInSeconds float64 `json:"endsInSeconds,omitempty"`
 	// Reason says why the server is not activated.
 	Reason string `json:"reason,omitempty"`
 	// Seconds since the last change, by the server's own clock.
@@ -104,8 +111,8 @@ func (c *Client) Activation(ctx context.Context) (Activation, error) {
 }
 
 // Activate asks the server that answers to accept posts in an epoch. The same again changes nothing. Conflict, with the
-// field that is to blame: a higher epoch is known, the epoch belongs to another site, or it is not recorded. Unavailable: nothing
-// is activated; ask again, with fresh proof.
+// field that is to blame: a higher epoch is known, the epoch belongs to another site, or it is not recorded. Unavailable: the
+// right is what it was before; ask again, with fresh proof.
 func (c *Client) Activate(ctx context.Context, o Opening) (Activation, error) {
 	return call[Activation](ctx, c, http.MethodPost, "/v1/activation", o)
 }

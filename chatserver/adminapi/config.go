@@ -3,7 +3,7 @@ package adminapi
 import "chatpool.dev/chatserver/chat"
 
 // PoolConfig is the content of the chat server's configuration file, config.json. The server re-reads it every few
-// seconds: sites, active, directory, policy, limits and legacyDigest take effect at once, everything else with the next
+// seconds: witness, sites, active, directory, policy, limits and legacyDigest take effect at once, everything else with the next
 // start.
 type PoolConfig struct {
 	// Pool and Namespace name the ChatPool object.
@@ -24,6 +24,9 @@ type PoolConfig struct {
 	// Gate is for pools with two sites: a server that starts accepts no posts until its operator or an activated server
 	// of its site gives it the right to. Without it every server accepts posts in the database's newest epoch.
 	Gate bool `json:"gate,omitempty"`
+	// Witness is for pools with a witness: the operator's word for that right has an end and is renewed, and a server's
+	// neighbours give none.
+	Witness bool `json:"witness,omitempty"`
 	// Sites are the pool's two sites with their public names, in the manifest's order; empty in a pool with one.
 	Sites []Site `json:"sites,omitempty"`
 	// Active lists the servers in service, as SITE/ORDINAL; nil: every server. A server that is not listed takes no new

@@ -13,6 +13,9 @@
 //   - A server that lost its right by a quiesce alone says so, for as long as nothing else would have ended the right: to
 //     take the quiesce back then needs no other proof. A restart, a standstill, being shut and another epoch end that.
 //   - To record a new epoch activates nobody, and ends the right to the one before.
+//   - In a pool with a witness the right has an end, counted from the ticket by which it was given, and is renewed again and
+//     again by newer tickets. From the end on the server may not write, noticed or not. A neighbour's word, which has no end,
+//     gives nothing there: the operator has the other servers join.
 //   - What a person or operator shut stays shut for this server until somebody opens it: a neighbour does not.
 //   - No epoch below one that was heard of is ever opened.
 //   - All durations are measured by this machine's clock that counts from its start, sleep included; an operator's word is

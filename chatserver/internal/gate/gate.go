@@ -35,6 +35,9 @@ type Database interface {
 type Options struct {
 	Database  Database
 	Site, Pod string
+	// Witness tells whether the pool has a witness: the servers' right ends then if it is not renewed, so that none is had
+	// from a neighbour, who cannot say when it ends. Nil: it has none.
+	Witness func() bool
 	// Changed is told after each change of the right. It must not block.
 	Changed  func()
 	Log      *slog.Logger
@@ -57,6 +60,9 @@ type Gate struct {
 func New(o Options) *Gate {
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Witness == nil {
+		o.Witness = func() bool { return false }
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
@@ -132,7 +138,11 @@ func (g *Gate) Run(ctx context.Context) error {
 				g.o.Log.Info("the gate looks at the database", "fails", failing, "err", s.err)
 			}
 			if s.err == nil {
-				g.change(func(now time.Duration) { g.state.look(now, s.asked, s.Watched) })
+				alone := g.o.Witness()
+				g.change(func(now time.Duration) {
+					g.state.alone = alone
+					g.state.look(now, s.asked, s.Watched)
+				})
 			}
 		}
 		select {
@@ -183,8 +193,11 @@ func (g *Gate) Activation() adminapi.Activation {
 	a := adminapi.Activation{Reason: s.reason, Highest: s.highest, Quiesced: s.held(now), Seconds: (now - s.since).Seconds(), Ticket: g.ticket(now)}
 	if p, ok := s.pass(now); ok {
 		a.Epoch, a.How, a.Neighbour = p.Epoch, s.how, s.neighbour
+		if s.term.ends > 0 {
+			a.EndsInSeconds = (s.term.ends - now).Seconds()
+		}
 	} else if s.epoch > 0 {
-		a.Reason, a.Seconds = "the server stood still", 0
+		a.Reason, a.Seconds = "the server stood still, or its right was not renewed", 0
 	}
 	return a
 }

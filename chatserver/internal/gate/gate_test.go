@@ -37,6 +37,8 @@ type pod struct {
 	// ahead is how much the pod's clock is ahead of ours: a jump looks to the gate like a standstill.
 	ahead atomic.Int64
 	looks atomic.Int64
+	// witness: the pool has one.
+	witness atomic.Bool
 }
 
 // Watch counts looks.
@@ -62,7 +64,8 @@ func start(t *testing.T, site, name string, conn *atomic.Pointer[string]) *pod {
 	}
 	p.gate = gate.New(gate.Options{
 		Database: p, Site: site, Pod: name, Log: slog.New(slog.DiscardHandler),
-		Clock: func() time.Duration { return time.Since(boot) + time.Duration(p.ahead.Load()) },
+		Clock:   func() time.Duration { return time.Since(boot) + time.Duration(p.ahead.Load()) },
+		Witness: p.witness.Load,
 	})
 	p.Obey(p.gate)
 	ctx, cancel := context.WithCancel(context.Background())

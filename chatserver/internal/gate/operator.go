@@ -16,17 +16,26 @@ func (g *Gate) Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activ
 	if err := g.admissible(o); err != nil {
 		return adminapi.Activation{}, err
 	}
+	if o.KeepSeconds > 0 && g.extend(o) {
+		return g.Activation(), nil
+	}
 	if err := g.begin(ctx); err != nil {
 		return adminapi.Activation{}, err
 	}
 	defer func() { <-g.work }()
-	if err := g.o.Database.OpenEpoch(ctx, o.Epoch, o.Site); err != nil {
+	open := g.o.Database.OpenEpoch
+	if o.Join {
+		open = g.isOpen
+	}
+	if err := open(ctx, o.Epoch, o.Site); err != nil {
 		return adminapi.Activation{}, fmt.Errorf("activate: %w", err)
 	}
 	var err error
 	g.change(func(now time.Duration) {
 		g.state.thaw(now)
-		if err = g.fresh(o.Ticket, now); err == nil && !g.state.open(now, o.Epoch) {
+		g.state.lapse(now)
+		var t term
+		if t, err = g.term(o, now); err == nil && !g.state.open(now, o.Epoch, t) {
 			err = overtaken(o.Epoch, g.state.highest)
 		}
 	})
@@ -36,15 +45,46 @@ func (g *Gate) Activate(ctx context.Context, o adminapi.Opening) (adminapi.Activ
 	return g.Activation(), nil
 }
 
+// extend gives the right that there is another term, which asks nothing of the database. It tells whether there is one.
+func (g *Gate) extend(o adminapi.Opening) (done bool) {
+	g.change(func(now time.Duration) {
+		g.state.thaw(now)
+		g.state.lapse(now)
+		if t, err := g.term(o, now); err == nil {
+			done = g.state.extend(now, o.Epoch, t)
+		}
+	})
+	return done
+}
+
+// isOpen checks that the epoch is the database's newest and not quiesced.
+func (g *Gate) isOpen(ctx context.Context, epoch int64, _ string) error {
+	w, err := g.o.Database.Watch(ctx)
+	switch {
+	case err != nil:
+		return err
+	case w.ReadOnly || w.Newest != epoch || w.Closed >= epoch:
+		return &chat.Error{Kind: chat.Unavailable, Field: "epoch", Text: fmt.Sprintf("%d is not open in the database, which is in epoch %d", epoch, w.Newest)}
+	}
+	return nil
+}
+
 // admissible checks what needs no database.
 func (g *Gate) admissible(o adminapi.Opening) error {
 	if err := g.ours(o.Epoch, o.Site); err != nil {
 		return err
 	}
+	if k := o.KeepSeconds; !(k >= 0 && k <= maxKeep.Seconds()) {
+		return chat.FieldErrorf("keepSeconds", "%g: want 0, for a right that does not end, or up to %g", k, maxKeep.Seconds())
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.fresh(o.Ticket, g.o.Clock())
+	_, err := g.term(o, g.o.Clock())
+	return err
 }
+
+// maxKeep bounds the term of a right.
+const maxKeep = time.Hour
 
 // ours checks that an epoch can be one of this server's site.
 func (g *Gate) ours(epoch int64, site string) error {
@@ -71,18 +111,27 @@ func overtaken(epoch, highest int64) error {
 	return &chat.Error{Kind: chat.Conflict, Field: "epoch", Text: fmt.Sprintf("%d: epoch %d is known here", epoch, highest)}
 }
 
-// fresh checks a ticket; the state is locked.
-func (g *Gate) fresh(ticket string, now time.Duration) error {
+// term checks the ticket of an Opening, and gives the term that it asks for, which begins with the ticket; the state is
+// locked.
+func (g *Gate) term(o adminapi.Opening, now time.Duration) (term, error) {
 	var at int64
-	rest, mine := strings.CutPrefix(ticket, g.ticketHead())
+	rest, mine := strings.CutPrefix(o.Ticket, g.ticketHead())
 	_, err := fmt.Sscanf(rest, "%d", &at)
-	if age := now - time.Duration(at); !mine || err != nil || age < 0 || age > adminapi.TicketTime {
-		return &chat.Error{Kind: chat.Unavailable, Field: "ticket", Text: "it is not of this server, or too old: ask for another one, then for proof, and try again"}
+	t := term{from: time.Duration(at)}
+	if age := now - t.from; !mine || err != nil || age < 0 || age > adminapi.TicketTime {
+		return t, &chat.Error{Kind: chat.Unavailable, Field: "ticket", Text: "it is not of this server, or too old: ask for another one, then for proof, and try again"}
 	}
-	return nil
+	if o.KeepSeconds > 0 {
+		t.ends = t.from + time.Duration(o.KeepSeconds*float64(time.Second))
+	}
+	if t.over(now) {
+		return t, &chat.Error{Kind: chat.Unavailable, Field: "keepSeconds", Text: "what was asked for has run out meanwhile: ask for another ticket, then for proof, and try again"}
+	}
+	return t, nil
 }
 
-// ticketHead ties a ticket to this process; what was given before a standstill, or before it was shut, opens nothing after.
+// ticketHead ties a ticket to this process; what was given before a standstill, before it was shut, or
+// before its right ran out, opens nothing after.
 func (g *Gate) ticketHead() string {
 	return fmt.Sprintf("%s/%d/%d/", g.instance, g.state.life, g.state.shuts)
 }

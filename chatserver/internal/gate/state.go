@@ -28,6 +28,7 @@ type state struct {
 	reason    string // why it may not
 	since     time.Duration
 	granted   time.Duration // when the right was last given
+	term      term          // how long the right lasts that was last given
 	quiesced  int64         // epoch of a right that only a quiesce has ended; 0: none
 
 	highest int64         // epoch that was heard of
@@ -37,9 +38,26 @@ type state struct {
 	alive   time.Duration // when the loop was last seen to run
 	life    int64         // counts standstills
 
+	alone  bool          // there is a witness: a right ends if it is not renewed, and a neighbour's word has no end
 	looked time.Duration // when the last look was asked for
 	watch  *watch        // nil: nothing to go on from
 	hearts map[string]sighting
+}
+
+// term is how long a right lasts. It counts from when the ticket was given: what the operator then saw of votes is newer.
+type term struct {
+	from time.Duration
+	ends time.Duration // 0: never
+}
+
+func (t term) over(now time.Duration) bool { return t.ends > 0 && now >= t.ends }
+
+// next is the term after another word for the same right. An older word changes nothing.
+func (t term) next(n term) term {
+	if n.from < t.from {
+		return t
+	}
+	return n
 }
 
 // watch is what was seen without a pause.
@@ -64,6 +82,7 @@ func newState(site, instance string, now time.Duration) *state {
 // live notes that the loop runs.
 func (s *state) live(now time.Duration) {
 	s.thaw(now)
+	s.lapse(now)
 	s.alive = now
 }
 
@@ -77,6 +96,16 @@ func (s *state) thaw(now time.Duration) {
 	s.alive, s.watch = now, nil
 }
 
+// lapse drops a right that was not renewed in time. Passes and tickets of before are worth nothing then.
+func (s *state) lapse(now time.Duration) {
+	if s.epoch == 0 || !s.term.over(now) {
+		return
+	}
+	s.drop(now, "the right was not renewed: neither the witness nor the other site votes for this one, or the operator is away")
+	s.life++
+	s.watch = nil
+}
+
 // drop ends the right.
 func (s *state) drop(now time.Duration, reason string) {
 	if s.epoch > 0 {
@@ -86,25 +115,26 @@ func (s *state) drop(now time.Duration, reason string) {
 }
 
 // grant gives the right.
-func (s *state) grant(now time.Duration, epoch int64, how, neighbour string) {
+func (s *state) grant(now time.Duration, epoch int64, how, neighbour string, t term) {
 	if s.epoch != epoch {
 		s.since = now
 	}
+	s.term = t
 	s.epoch, s.how, s.neighbour, s.reason, s.quiesced = epoch, how, neighbour, "", 0
 	s.granted, s.highest = now, max(s.highest, epoch)
 }
 
 // pass gives the right that there is at a time.
 func (s *state) pass(now time.Duration) (pg.Pass, bool) {
-	if s.epoch == 0 || now-s.alive > ColdStartAfter {
+	if s.epoch == 0 || now-s.alive > ColdStartAfter || s.term.over(now) {
 		return pg.Pass{}, false
 	}
 	return pg.Pass{Epoch: s.epoch, Life: s.life}, true
 }
 
-// holds tells whether the process has not stood still since the pass was given.
+// holds tells whether the process has not stood still since the pass was given, and the right has not run out.
 func (s *state) holds(now time.Duration, p pg.Pass) bool {
-	return p.Life == s.life && now-s.alive <= ColdStartAfter
+	return p.Life == s.life && now-s.alive <= ColdStartAfter && !s.term.over(now)
 }
 
 // held is the epoch of the right that only a quiesce has ended.
@@ -154,14 +184,27 @@ func (s *state) shutDown(now time.Duration, reason string) {
 }
 
 // open takes the operator's word for an epoch. It fails when a higher one is known.
-func (s *state) open(now time.Duration, epoch int64) bool {
+func (s *state) open(now time.Duration, epoch int64, t term) bool {
 	s.thaw(now)
+	s.lapse(now)
 	if epoch < s.highest {
 		return false
 	}
+	if p, ok := s.pass(now); ok && p.Epoch == epoch {
+		t = s.term.next(t)
+	}
 	s.shut, s.closing = 0, 0
-	s.grant(now, epoch, adminapi.ByOperator, "")
+	s.grant(now, epoch, adminapi.ByOperator, "", t)
 	return true
+}
+
+// extend gives a right that there is for the epoch another term. It tells whether there is one.
+func (s *state) extend(now time.Duration, epoch int64, t term) bool {
+	p, ok := s.pass(now)
+	if ok = ok && p.Epoch == epoch; ok {
+		s.term = s.term.next(t)
+	}
+	return ok
 }
 
 // look takes what the database showed to a question that was asked at a time.
@@ -181,7 +224,7 @@ func (s *state) look(now, asked time.Duration, w pg.Watched) {
 		s.drop(now, fmt.Sprintf("epoch %d is quiesced", held))
 		s.quiesced = held
 	}
-	if s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut, s.closing) {
+	if s.alone || s.epoch > 0 || w.ReadOnly || w.Newest < s.highest || w.Newest <= max(w.Closed, s.shut, s.closing) {
 		s.watch = nil
 		return
 	}
@@ -207,7 +250,7 @@ func (s *state) follow(now time.Duration, steady bool, w pg.Watched) {
 	s.watch.moves[mine.Instance]++
 	if s.watch.moves[mine.Instance] >= movesNeeded {
 		s.watch = nil
-		s.grant(now, w.Newest, adminapi.ByNeighbour, mine.Pod)
+		s.grant(now, w.Newest, adminapi.ByNeighbour, mine.Pod, term{})
 	}
 }
 

@@ -92,20 +92,49 @@ func TestHowARightEnds(t *testing.T) {
 				s.live(now + time.Duration(i)*time.Second)
 			}
 		}, false},
-		"a standstill just short enough":        {func(s *state) { s.live(now + ColdStartAfter) }, false},
-		"a standstill too long":                 {func(s *state) { s.live(now + ColdStartAfter + 1) }, true},
-		"the same epoch is seen":                {func(s *state) { s.look(now, now, pg.Watched{Newest: 3}) }, false},
-		"a newer epoch is seen":                 {func(s *state) { s.look(now, now, pg.Watched{Newest: 4}) }, true},
-		"the database went back":                {func(s *state) { s.look(now, now, pg.Watched{Newest: 1}) }, true},
-		"the database was quiesced":             {func(s *state) { s.look(now, now, pg.Watched{Newest: 3, Closed: 3}) }, true},
-		"it was quiesced before it was opened":  {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 3, Closed: 3}) }, false},
-		"a look from before the epoch was made": {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 1}) }, false},
-		"the operator shuts it":                 {func(s *state) { s.deactivate(now) }, true},
-		"it is being quiesced":                  {func(s *state) { s.quiesce(now, 3) }, true},
+		"a standstill just short enough":             {func(s *state) { s.live(now + ColdStartAfter) }, false},
+		"a standstill too long":                      {func(s *state) { s.live(now + ColdStartAfter + 1) }, true},
+		"the same epoch is seen":                     {func(s *state) { s.look(now, now, pg.Watched{Newest: 3}) }, false},
+		"a newer epoch is seen":                      {func(s *state) { s.look(now, now, pg.Watched{Newest: 4}) }, true},
+		"the database went back":                     {func(s *state) { s.look(now, now, pg.Watched{Newest: 1}) }, true},
+		"the database was quiesced":                  {func(s *state) { s.look(now, now, pg.Watched{Newest: 3, Closed: 3}) }, true},
+		"it was quiesced before it was opened":       {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 3, Closed: 3}) }, false},
+		"a look from before the epoch was made":      {func(s *state) { s.look(now, now-time.Second, pg.Watched{Newest: 1}) }, false},
+		"the operator shuts it":                      {func(s *state) { s.deactivate(now) }, true},
+		"it is being quiesced":                       {func(s *state) { s.quiesce(now, 3) }, true},
+		"its term is not over":                       {func(s *state) { s.extend(now, 3, term{now - 1, now + 3}); s.live(now + 2) }, false},
+		"its term is over":                           {func(s *state) { s.extend(now, 3, term{now - 1, now + 2}); s.live(now + 2) }, true},
+		"its term is over, which is not noticed yet": {func(s *state) { s.extend(now, 3, term{now - 1, now}) }, true},
+		"its term is renewed": {func(s *state) {
+			s.extend(now, 3, term{now - 1, now + 2})
+			s.extend(now+1, 3, term{now, now + 4})
+			s.live(now + 3)
+		}, false},
+		"an older word comes later": {func(s *state) {
+			s.extend(now, 3, term{now, now + 2})
+			s.extend(now+1, 3, term{now - 1, 0})
+			s.open(now+1, 3, term{now - 1, 0})
+			s.live(now + 2)
+		}, true},
+		"a newer word has no end": {func(s *state) {
+			s.extend(now, 3, term{now - 1, now + 2})
+			s.extend(now+1, 3, term{now, 0})
+			s.live(now + 2)
+		}, false},
+		"it is renewed too late": {func(s *state) {
+			s.extend(now, 3, term{now - 1, now + 2})
+			s.extend(now+2, 3, term{now + 1, now + 9})
+			s.live(now + 2)
+		}, true},
+		"it is renewed for another epoch": {func(s *state) {
+			s.extend(now, 3, term{now - 1, now + 2})
+			s.extend(now+1, 5, term{now, now + 9})
+			s.live(now + 2)
+		}, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := newState("home", "me", now)
-			if !s.open(now, 3) {
+			if !s.open(now, 3, term{}) {
 				t.Fatal("not opened")
 			}
 			before, _ := s.pass(now)
@@ -116,10 +145,11 @@ func TestHowARightEnds(t *testing.T) {
 			if _, ok := s.pass(s.alive + ColdStartAfter + 1); ok {
 				t.Error("the right outlives a standstill that the loop has not noticed yet")
 			}
-			if stood := s.alive > now+ColdStartAfter && sentence == "a standstill too long"; s.holds(s.alive, before) == stood {
-				t.Errorf("a pass from before holds: %v", !stood)
+			stood := s.alive > now+ColdStartAfter && sentence == "a standstill too long"
+			if gone := stood || s.life > 0 || s.term.over(s.alive); s.holds(s.alive, before) == gone {
+				t.Errorf("a pass from before holds: %v", !gone)
 			}
-			if s.open(now, 2) {
+			if s.open(now, 2, term{}) {
 				t.Error("opened for a lower epoch")
 			}
 		})
@@ -146,12 +176,12 @@ func TestHowLongARightIsOnlyQuiesced(t *testing.T) {
 		"a newer epoch is recorded":       {func(s *state) { s.quiesce(now, 3); s.hear(now, 5) }, 0},
 		"it stands still then":            {func(s *state) { s.quiesce(now, 3); s.live(now + ColdStartAfter + 1) }, 0},
 		"it stood still before":           {func(s *state) { s.quiesce(now+ColdStartAfter+1, 3) }, 0},
-		"it is opened again":              {func(s *state) { s.quiesce(now, 3); s.open(now, 3) }, 0},
+		"it is opened again":              {func(s *state) { s.quiesce(now, 3); s.open(now, 3, term{}) }, 0},
 		"it is activated and nobody asks": {func(*state) {}, 0},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			s := newState("home", "me", now)
-			s.open(now, 3)
+			s.open(now, 3, term{})
 			c.happens(s)
 			if got := s.held(s.alive); got != c.want {
 				t.Errorf("quiesced: %d, want %d", got, c.want)
@@ -181,6 +211,7 @@ type world struct {
 	late    []pg.Heart // moves of processes that have ended, still under way
 	cold    bool       // all stood still, and nobody was opened since
 	lives   int
+	witness bool // every word of the operator has an end
 	// alive is when an instance was last seen to have a right.
 	alive map[string]time.Duration
 	// activations counts the servers that a neighbour has activated.
@@ -196,11 +227,14 @@ type server struct {
 	answer   *pg.Watched
 	began    time.Duration // when its watch began
 	accepted int64         // the highest epoch that it wrote in
+	words    time.Duration // until when the operator's words last at most
 }
 
 func (w *world) start() *server {
 	w.lives++
-	return &server{state: newState("home", fmt.Sprintf("instance-%d", w.lives), w.now)}
+	s := &server{state: newState("home", fmt.Sprintf("instance-%d", w.lives), w.now)}
+	s.alone = w.witness
+	return s
 }
 
 func (w *world) land(h pg.Heart) {
@@ -278,11 +312,27 @@ func (w *world) actions() map[string]func(*rapid.T) {
 			if epoch < s.highest {
 				t.Fatalf("a server has heard of epoch %d, the database has %d", s.highest, w.newest)
 			}
+			t1 := w.term(s)
+			if t1.over(w.now) {
+				return
+			}
 			w.newest, w.closed = epoch, min(w.closed, epoch-1)
-			if !s.open(w.now, epoch) {
+			if !s.open(w.now, epoch, t1) {
 				t.Fatal("not opened")
 			}
 			w.cold = false
+		},
+		"the operator renews": func(t *rapid.T) {
+			s := w.pick()
+			if s.frozen {
+				return
+			}
+			s.thaw(w.now)
+			s.lapse(w.now)
+			_, had := s.state.pass(w.now)
+			if t1 := w.term(s); !t1.over(w.now) && s.extend(w.now, w.newest, t1) && !had {
+				t.Fatal("a right that there was not is renewed")
+			}
 		},
 		"the operator shuts one": func(*rapid.T) {
 			if s := w.pick(); !s.frozen {
@@ -313,6 +363,17 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 }
 
+// term is for a ticket that the server gave some time ago.
+func (w *world) term(s *server) term {
+	if !w.witness {
+		return term{}
+	}
+	from := w.now - time.Duration(rapid.Int64Range(0, int64(adminapi.TicketTime)).Draw(w.t, "age of the ticket"))
+	t := term{from: from, ends: from + time.Duration(rapid.Int64Range(1, int64(20*time.Second)).Draw(w.t, "term"))}
+	s.words = max(s.words, t.ends)
+	return t
+}
+
 // check looks at everybody's right.
 func (w *world) check() {
 	for _, s := range w.servers {
@@ -326,6 +387,12 @@ func (w *world) check() {
 		w.alive[s.instance] = w.now
 		if w.cold {
 			w.t.Fatalf("a server may write in epoch %d after all stood still, and nobody opened it", p.Epoch)
+		}
+		if w.witness && w.now >= s.words {
+			w.t.Fatalf("a server may write at %s, no word lasts longer than until %s", w.now, s.words)
+		}
+		if w.witness && !s.holds(w.now, p) {
+			w.t.Fatal("a pass of just now does not hold")
 		}
 		if p.Epoch < s.highest {
 			w.t.Fatalf("a server may write in epoch %d and knows of %d", p.Epoch, s.highest)
@@ -380,7 +447,8 @@ func (w *world) hear(s *server) {
 }
 
 // Whatever happens in a site: when all servers stood still, none writes before an operator says so; a neighbour gives
-// nothing that it did not have while it was watched; nobody writes in an epoch below one that it knows of.
+// nothing that it did not have while it was watched; nobody writes in an epoch below one that it knows of; and where there is a
+// witness, nobody writes later than the operator said.
 func TestActivationProperty(t *testing.T) {
 	// One time in a thousand no neighbour activates anybody in a hundred runs, which then show little: they go on.
 	for activations, times := 0, 0; activations == 0; times++ {
@@ -388,7 +456,7 @@ func TestActivationProperty(t *testing.T) {
 			t.Fatal("in no run did a neighbour activate a server")
 		}
 		rapid.Check(t, func(t *rapid.T) {
-			w := &world{t: t, now: time.Hour, newest: 1, alive: map[string]time.Duration{}}
+			w := &world{t: t, now: time.Hour, newest: 1, alive: map[string]time.Duration{}, witness: rapid.Bool().Draw(t, "witness")}
 			for range 3 {
 				w.servers = append(w.servers, w.start())
 			}

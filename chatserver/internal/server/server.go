@@ -121,6 +121,7 @@ func (s *Server) build(c *adminapi.PoolConfig) error {
 	if c.Gate {
 		s.gate = gate.New(gate.Options{
 			Database: s.store, Site: c.Site, Pod: s.Pod, Log: s.Log, Registry: s.registry,
+			Witness: func() bool { return s.live.Current().Witness },
 			// Epoch and catalog go together, and posts of others may have been overtaken.
 			Changed: func() { s.hub.Hint(pg.Hint{Kind: pg.HintAll}) },
 		})

@@ -48,7 +48,7 @@ func PoolConfig(p *v1alpha1.ChatPool, site string) (*adminapi.PoolConfig, error)
 		}
 	}
 	if p.HasTwoSites() {
-		c.Gate = true
+		c.Gate, c.Witness = true, p.Spec.Witness != nil
 		for _, s := range p.Spec.Sites {
 			c.Sites = append(c.Sites, adminapi.Site{Name: s.Name, SIP: s.SIPName, HTTPS: string(s.HTTPSName)})
 		}
@@ -146,7 +146,7 @@ func JSON(c *adminapi.PoolConfig) (string, error) {
 func RestartHash(c *adminapi.PoolConfig) (string, error) {
 	fixed := *c
 	fixed.Directory, fixed.Policy, fixed.Limits, fixed.LegacyDigest = adminapi.Directory{}, chat.Policy{}, chat.Limits{}, false
-	fixed.Sites, fixed.Active = nil, nil
+	fixed.Sites, fixed.Active, fixed.Witness = nil, nil, false
 	b, err := json.Marshal(fixed)
 	if err != nil {
 		return "", fmt.Errorf("hash config.json: %w", err)

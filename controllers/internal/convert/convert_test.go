@@ -120,3 +120,25 @@ func TestRoomsAndCategoriesGetTheirDefaults(t *testing.T) {
 		t.Errorf("category %+v, %v", category, err)
 	}
 }
+
+func TestAWitnessIsToldWithoutARestart(t *testing.T) {
+	p := pool()
+	p.Spec.Sites = []v1alpha1.Site{{Name: "home", Role: v1alpha1.SitePrimary}, {Name: "backup", Role: v1alpha1.SiteBackup}}
+	var hashes [2]string
+	for i, w := range []*v1alpha1.WitnessSpec{nil, {}} {
+		p.Spec.Witness = w
+		c, err := PoolConfig(p, "home")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Witness != (w != nil) {
+			t.Errorf("witness %v: %v", w, c.Witness)
+		}
+		if hashes[i], err = RestartHash(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hashes[0] != hashes[1] {
+		t.Error("servers are restarted")
+	}
+}
