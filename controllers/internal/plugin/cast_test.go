@@ -122,6 +122,12 @@ func newSite(t *testing.T, p *v1alpha1.ChatPool) *aSite {
 	s := &aSite{}
 	var beats atomic.Int64
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(p, lease).WithStatusSubresource(p).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			if s.dead {
+				return errCut
+			}
+			return c.List(ctx, l, opts...)
+		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			if s.dead {
 				return errCut

@@ -72,7 +72,7 @@ func command(out io.Writer, connect connector) *cobra.Command {
 	p.StringVar(&f.peer.context, "peer-context", "", "context for the other cluster")
 	p.StringVar(&f.peer.site, "peer-site", "", "the other cluster's name in spec.sites; as its operator says by default")
 	root.AddCommand(peerCommand(f), statusCommand(f), moveCommand(f, failover.Backup), moveCommand(f, failover.Home),
-		serversCommand(f), activateCommand(f), releaseCommand(f))
+		serversCommand(f), activateCommand(f), releaseCommand(f), fenceCommand(f), salvageCommand(f), abandonTailCommand(f), reportCommand(f))
 	return root
 }
 

@@ -102,9 +102,12 @@ func (s *Saying) Say(ctx context.Context, v View, own Seen) error {
 	other := v.Of(own.Side.Other())
 	var gates []Gate
 	var will string
-	if s.Annotation == naming.AnnotationRelease {
+	switch s.Annotation {
+	case naming.AnnotationRelease:
 		gates, will = releaseGates(v, own, other, s.Word), willRelease(own, other, s.Word)
-	} else {
+	case naming.AnnotationAbandonTail:
+		gates, will = abandonGates(v, own, other, s.Word), willAbandon(own, other, s.Word)
+	default:
 		gates, will = forceGates(v, own.Side, s.Word, true), willActivate(own, other, s.Word)
 	}
 	if err := showGates(s.Out, gates); err != nil {
