@@ -70,7 +70,7 @@ func Setup(mgr ctrl.Manager, config Config, pools *poolapi.Connector, now func()
 	}
 	peers := &peer.Connector{Reader: c, Scheme: mgr.GetScheme()}
 	moving := &moves.Controller{
-		Client: c, Live: mgr.GetAPIReader(), Site: config.Site, Image: config.PostgresImage, Peers: peers, Servers: pools, Events: events,
+		Client: c, Live: mgr.GetAPIReader(), Site: config.Site, Image: config.PostgresImage, Peers: peers, Witness: peers, Servers: pools, Events: events,
 		Changed: make(chan event.GenericEvent, 64), Limits: config.Limits, Log: slog.Default(), Killed: config.Killed, Failpoints: config.Failpoints,
 	}
 	for name, setup := range map[string]func(ctrl.Manager) error{

@@ -20,20 +20,27 @@ var errOvertaken = errors.New("the object has changed meanwhile")
 // act carries out the decision's action, if the decision still stands.
 func (r *round) act(ctx context.Context) error {
 	a := r.decision.Action
-	do := r.deeds()[a.Kind]
-	if do == nil {
+	do, renewals := r.deeds()[a.Kind], r.renewals()
+	if do == nil && len(renewals) == 0 {
 		return nil // it was done with the status, or there is nothing to do
 	}
 	if err := r.stands(ctx); err != nil {
 		return fmt.Errorf("%s: %w", a.Kind, err)
 	}
+	var late error
+	if len(renewals) > 0 {
+		late = r.renew(ctx, renewals)
+	}
+	if do == nil {
+		return late
+	}
 	r.point(ctx, "before "+string(a.Kind))
 	err := do(ctx, a)
 	r.point(ctx, "after "+string(a.Kind))
 	if err != nil {
-		return fmt.Errorf("%s: %w", a.Kind, err)
+		err = fmt.Errorf("%s: %w", a.Kind, err)
 	}
-	return nil
+	return errors.Join(late, err)
 }
 
 // stands tells whether the object is still as it was decided upon, and the decision young enough.
@@ -72,6 +79,9 @@ func (r *round) deeds() map[failover.ActionKind]func(context.Context, failover.A
 		failover.Resume:      r.activate,
 		failover.Quiesce:     r.quiesce,
 		failover.Shut:        r.shut,
+
+		failover.AcquireWitness: r.acquireWitness,
+		failover.YieldWitness:   r.yieldWitness,
 
 		failover.PublishAddress:  r.switchAddress,
 		failover.WithdrawAddress: r.switchAddress,

@@ -57,6 +57,7 @@ type Controller struct {
 	Site    string
 	Image   string // of PostgreSQL; see chatpool.Config
 	Peers   Peers
+	Witness Linker
 	Servers Servers
 	Events  Recorder
 	// Changed wakes the reconciler of ChatPools; it is buffered.

@@ -16,6 +16,8 @@ type seen struct {
 	own     own
 	peer    *v1alpha1.ChatPool // nil: it did not answer
 	peerErr error
+
+	witnessErr error // why the witness did not answer
 }
 
 // gather reads everything in the order in which failover.Observation wants it: the own object was read before.
@@ -33,6 +35,7 @@ func (r *round) gather(ctx context.Context) error {
 		return err
 	}
 	r.gatherPeer(ctx)
+	r.gatherWitness(ctx)
 	m.credit(o.Database, &o.Peer.Database, time.Now())
 	o.Database.Followed = r.seen.own.followedBy(r.pair.Peer.Name)
 	r.judgeLog()
@@ -96,7 +99,7 @@ func sideOf(s v1alpha1.Site) failover.Side {
 
 // specOf reads a site's manifest, as that site reads it.
 func specOf(p *v1alpha1.ChatPool, pair sites.Pair) failover.Spec {
-	s := failover.Spec{PoolState: failover.PoolState(p.Spec.PoolState)}
+	s := failover.Spec{PoolState: failover.PoolState(p.Spec.PoolState), Witness: p.Spec.Witness != nil}
 	if s.PoolState == "" {
 		s.PoolState = failover.Normal
 	}

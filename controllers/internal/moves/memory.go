@@ -37,6 +37,8 @@ type memory struct {
 	endCounter int64     // the peer's counter when they were first seen
 	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
 
+	seat seat // before the witness's Lease
+
 	action  failover.ActionKind // of the last round
 	wroteAt time.Time           // when the status was last written
 	mute    map[string]bool     // servers that did not answer the last time

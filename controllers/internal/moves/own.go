@@ -32,6 +32,7 @@ type own struct {
 	// unreached: the servers cannot be asked at all, such as without the operator's certificate. Nothing is known of them.
 	unreached bool
 	said      map[string]adminapi.DatabaseState // by pod; those that answered
+	heardAt   time.Time                         // when they had
 	facts     *adminapi.DatabaseFacts           // of one of them
 	address   *corev1.Service                   // clients' Service
 }
@@ -137,6 +138,7 @@ func (r *round) askServers(ctx context.Context) {
 		})
 	}
 	all.Wait()
+	s.heardAt = time.Now()
 	r.memory.mute = map[string]bool{}
 	for name := range s.pods {
 		_, answered := s.said[name]

@@ -79,6 +79,7 @@ func (r *round) fill() {
 	st.Replication = r.replication()
 	st.DR = v1alpha1.DRUnknown
 	for _, c := range d.Conditions {
+		c = r.guard(c)
 		status := metav1.ConditionStatus(c.Status)
 		condition.Set(p, c.Name, condition.State{Status: status, Reason: c.Reason, Message: c.Message})
 		if c.Name == failover.FailoverReady || c.Name == failover.FailbackReady {

@@ -58,7 +58,11 @@ func (r *round) activate(ctx context.Context, a failover.Action) error {
 		if !answered || said.Activation.Epoch == a.Epoch {
 			return nil
 		}
-		_, err := c.Activate(ctx, adminapi.Opening{Epoch: a.Epoch, Site: r.pair.Self.Name, Ticket: said.Activation.Ticket})
+		o, voted := r.opening(a.Epoch, said.Activation, r.decision.KeepFor)
+		if !voted {
+			return errors.New("nobody votes for this site")
+		}
+		_, err := c.Activate(ctx, o)
 		return err
 	})
 }

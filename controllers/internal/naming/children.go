@@ -85,7 +85,7 @@ func ReplicationService(p pool) string { return Cluster(p) + "-replicate" }
 // PeerAccount is the ServiceAccount, with its Role and its token, as which the other site's operator reads this one.
 func PeerAccount(p pool) string { return p.Name + "-peer" }
 
-// KeyKubeconfig is the key of PeerSecret.
+// KeyKubeconfig is the key of PeerSecret and WitnessSecret.
 const KeyKubeconfig = "kubeconfig"
 
 // PeerSecret has the kubeconfig by which this site's operator reads the other one.
@@ -94,6 +94,25 @@ func PeerSecret(p pool, site v1alpha1.Site) string {
 		return string(site.KubeconfigSecretName)
 	}
 	return p.Name + "-peer-" + site.Name
+}
+
+// WitnessSecret has the kubeconfig by which this site's operator reads and writes the witness's Lease.
+func WitnessSecret(p pool) string {
+	if w := p.Spec.Witness; w != nil && w.KubeconfigSecretName != "" {
+		return string(w.KubeconfigSecretName)
+	}
+	return WitnessAccount(p)
+}
+
+// WitnessAccount is the ServiceAccount in the witness's cluster, with its Role, as which both operators use the Lease.
+func WitnessAccount(p pool) string { return p.Name + "-witness" }
+
+// WitnessLease is the Lease in the witness's cluster. AnnotationEpoch on it is the highest epoch that its holders noted.
+func WitnessLease(p pool) string {
+	if w := p.Spec.Witness; w != nil && w.LeaseName != "" {
+		return string(w.LeaseName)
+	}
+	return p.Name
 }
 
 // SiteLease is the Lease beside the ChatPool in which the site's operator beats and tells facts (AnnotationBeat,

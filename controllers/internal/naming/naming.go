@@ -38,6 +38,8 @@ const (
 	AnnotationBeat = "chatpool.dev/beat"
 	// AnnotationFacts on a site's Lease: what its operator saw of its own database and servers, as JSON.
 	AnnotationFacts = "chatpool.dev/facts"
+	// AnnotationEpoch on the witness's Lease (WitnessLease): the highest epoch that a holder has noted.
+	AnnotationEpoch = "chatpool.dev/epoch"
 	// AnnotationFailpoint on a ChatPool: where its site's operator is to die, for tests; only an operator with --failpoints
 	// looks at it.
 	AnnotationFailpoint = "chatpool.dev/failpoint"

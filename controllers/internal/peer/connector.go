@@ -1,6 +1,6 @@
 // Package peer reads the other site of a pool: its ChatPool, and the Secrets that must be equal in both sites; nothing
 // else, which is all that the kubeconfig gives a right to. Every question has a deadline, and an answer is either
-// complete and read from the other API server just now, or an error.
+// complete and read from the other API server just now, or an error. It also connects package witness with its cluster.
 //
 // The kubeconfig comes from a Secret that anybody may have written who may write Secrets in the pool's namespace, so it
 // may neither run a program nor name files of ours.
@@ -39,6 +39,13 @@ type Reader interface {
 	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
 }
 
+// Link is a connection with another cluster.
+type Link struct {
+	client.Client
+	// Namespace is that of the kubeconfig's context; empty: it names none.
+	Namespace string
+}
+
 // Connector reads other sites. It is safe for concurrent use.
 type Connector struct {
 	// Reader reads this cluster.
@@ -50,7 +57,7 @@ type Connector struct {
 }
 
 type connection struct {
-	reader  Reader
+	link    *Link
 	secret  types.UID
 	version string
 	checked time.Time
@@ -109,28 +116,33 @@ func (c *Connector) Secrets(ctx context.Context, own *v1alpha1.ChatPool, pair si
 	return out, nil
 }
 
-// connect gives a reader of the other site, made anew when its Secret changed.
+// connect gives a reader of the other site.
 func (c *Connector) connect(ctx context.Context, own *v1alpha1.ChatPool, site v1alpha1.Site) (Reader, error) {
-	key := naming.Key(own, naming.PeerSecret(own, site))
+	return c.Link(ctx, naming.Key(own, naming.PeerSecret(own, site)), "site "+site.Name, "kubectl chatpool peer "+own.Name)
+}
+
+// Link connects by the kubeconfig in a Secret, anew when the Secret changed. Errors say whose it is, and by which command
+// it is made.
+func (c *Connector) Link(ctx context.Context, key types.NamespacedName, whose, command string) (*Link, error) {
 	c.lock.Lock()
 	old := c.known[key]
 	c.lock.Unlock()
 	if old != nil && time.Since(old.checked) < fresh {
-		return old.reader, nil
+		return old.link, nil
 	}
 	s := &corev1.Secret{}
 	if err := c.Reader.Get(ctx, key, s); apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("there is no Secret %s by which site %s could be read: make it by kubectl chatpool peer %s", key.Name, site.Name, own.Name)
+		return nil, fmt.Errorf("there is no Secret %s by which %s could be read: make it by %s", key.Name, whose, command)
 	} else if err != nil {
 		return nil, fmt.Errorf("read Secret %s: %w", key.Name, err)
 	}
 	next := &connection{secret: s.UID, version: s.ResourceVersion, checked: time.Now()}
 	if old != nil && old.secret == next.secret && old.version == next.version {
-		next.reader = old.reader
+		next.link = old.link
 	} else {
 		var err error
-		if next.reader, err = c.open(s.Data[naming.KeyKubeconfig]); err != nil {
-			return nil, fmt.Errorf("use Secret %s for site %s: %w", key.Name, site.Name, err)
+		if next.link, err = c.open(s.Data[naming.KeyKubeconfig]); err != nil {
+			return nil, fmt.Errorf("use Secret %s for %s, made by %s: %w", key.Name, whose, command, err)
 		}
 	}
 	c.lock.Lock()
@@ -139,11 +151,11 @@ func (c *Connector) connect(ctx context.Context, own *v1alpha1.ChatPool, site v1
 		c.known = map[types.NamespacedName]*connection{}
 	}
 	c.known[key] = next
-	return next.reader, nil
+	return next.link, nil
 }
 
-// open makes a reader from a kubeconfig. It asks the other site nothing yet.
-func (c *Connector) open(kubeconfig []byte) (Reader, error) {
+// open connects by a kubeconfig. It asks the other cluster nothing yet.
+func (c *Connector) open(kubeconfig []byte) (*Link, error) {
 	raw, err := clientcmd.Load(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("read key %s: %w", naming.KeyKubeconfig, err)
@@ -162,13 +174,18 @@ func (c *Connector) open(kubeconfig []byte) (Reader, error) {
 	mapper.Add(v1alpha1.GroupVersion.WithKind("ChatPool"), meta.RESTScopeNamespace)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
 	mapper.Add(coordinationv1.SchemeGroupVersion.WithKind("Lease"), meta.RESTScopeNamespace)
-	return client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper})
+	link := &Link{}
+	if used := raw.Contexts[raw.CurrentContext]; used != nil {
+		link.Namespace = used.Namespace
+	}
+	link.Client, err = client.New(config, client.Options{Scheme: c.Scheme, Mapper: mapper})
+	return link, err
 }
 
 // harmless refuses a kubeconfig that runs something, reads our files or trusts anybody.
 func harmless(raw *api.Config) error {
 	if len(raw.Clusters) == 0 {
-		return fmt.Errorf("key %s is missing or names no cluster; make it by kubectl chatpool peer", naming.KeyKubeconfig)
+		return fmt.Errorf("key %s is missing or names no cluster", naming.KeyKubeconfig)
 	}
 	for name, u := range raw.AuthInfos {
 		if u.Exec != nil || u.AuthProvider != nil || u.TokenFile != "" || u.ClientCertificate != "" || u.ClientKey != "" {
