@@ -29,6 +29,7 @@ type memory struct {
 	stepAt     time.Time
 
 	databaseAt time.Time // when the own database last answered
+	database   failover.Database
 	beat       int64     // the heartbeat row in the own database
 	beatAt     time.Time // when it was seen to change; zero: never
 	streamedAt time.Time // when the own database was last seen streaming; zero: never

@@ -2,8 +2,6 @@ package moves
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,7 +59,9 @@ func (r *round) gatherOwn(ctx context.Context) error {
 	db := s.database()
 	now := time.Now()
 	if db.Known {
-		r.memory.databaseAt = now
+		r.memory.databaseAt, r.memory.database = now, db
+	} else {
+		db = r.demoted(db)
 	}
 	db.SilentFor = now.Sub(r.memory.databaseAt)
 	r.observed.Database = db
@@ -247,7 +247,7 @@ func (s *own) database() failover.Database {
 	}
 	d.Mirror = c.Mirrors() > 0
 	d.Streaming = d.Mode == failover.Following && f.Receiver != nil && f.Receiver.Status == "streaming"
-	d.Token = tokenOf(c.Status.DemotionToken)
+	d.Token = readToken(c.Status.DemotionToken).Token
 	return d
 }
 
@@ -269,22 +269,6 @@ func place(d *failover.Database, f *adminapi.DatabaseFacts) {
 		}
 	}
 	d.Applied = f.InRecovery && f.ReplayedLSN != nil && int64(*f.ReplayedLSN) >= d.LSN
-}
-
-// tokenOf reads a demotion token: base64 of JSON that names the timeline.
-func tokenOf(text string) failover.Token {
-	var said struct {
-		Timeline string `json:"latestCheckpointTimelineID"`
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if text == "" || err != nil || json.Unmarshal(raw, &said) != nil {
-		return failover.Token{}
-	}
-	n, err := strconv.ParseInt(said.Timeline, 10, 64)
-	if err != nil {
-		return failover.Token{}
-	}
-	return failover.Token{Text: text, Timeline: n}
 }
 
 // behindFor is how long a follower must be without a log that its source still keeps, before it is copied anew.
