@@ -39,7 +39,7 @@ verify() {
   hack/verify/verify.sh
 }
 
-unit() { $go test -race -timeout 15m $(packages); }
+unit() { $go test -race -timeout 15m $(packages) && $go test -C hack/integrations ./...; }
 packages() { $go list ./... | grep -v -e /envtest -e /hack/e2e; }
 
 # The API server and etcd that envtest starts are the local cluster's own binaries.

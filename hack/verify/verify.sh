@@ -35,7 +35,7 @@ staticcheck() { go tool -modfile=hack/tools/go.mod staticcheck ./...; }
 chart() {
   render() { go run -C hack/cluster/helm . -chart "$PWD/charts/chatpool-operator" -release chatpool -namespace chatpool-system "$@" >"$tmp/chart.yaml"; }
   render && render -set site=home -set image.tag=v1 -set watchNamespaces='{a,b}' &&
-    render -set metrics.serviceMonitor.enabled=true -set metrics.prometheusRule.enabled=true || return 1
+    render -set metrics.serviceMonitor.enabled=true -set metrics.prometheusRule.enabled=true -set metrics.dashboard.enabled=true || return 1
   if render -set sites=home 2>/dev/null; then echo "values.schema.json lets an unknown value pass"; return 1; fi
 }
 
