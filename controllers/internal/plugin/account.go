@@ -20,7 +20,7 @@ import (
 // fieldOwner is the plugin's name in server-side apply.
 const fieldOwner = "kubectl-chatpool"
 
-func tokenName(pool *v1alpha1.ChatPool) string { return naming.PeerAccount(pool) + "-token" }
+func tokenName(account string) string { return account + "-token" }
 
 // account is as whom the other site's operator reads, and what it may: one ChatPool, the Lease
 // beside it, and the named Secrets.
@@ -45,16 +45,16 @@ func account(pool *v1alpha1.ChatPool) []any {
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: pool.Namespace}},
 		},
-		token(pool),
+		token(pool, name),
 	}
 }
 
-// token is a Secret that the cluster fills with a token that does not expire; deleting it revokes the token.
-func token(pool *v1alpha1.ChatPool) *corev1.Secret {
+// token is a Secret that the cluster fills with an account's token that does not expire; deleting it revokes the token.
+func token(pool *v1alpha1.ChatPool, account string) *corev1.Secret {
 	s := &corev1.Secret{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metaOf(pool, tokenName(pool)), Type: corev1.SecretTypeServiceAccountToken,
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, ObjectMeta: metaOf(pool, tokenName(account)), Type: corev1.SecretTypeServiceAccountToken,
 	}
-	s.Annotations = map[string]string{corev1.ServiceAccountNameKey: naming.PeerAccount(pool)}
+	s.Annotations = map[string]string{corev1.ServiceAccountNameKey: account}
 	return s
 }
 
@@ -96,7 +96,7 @@ func (p *Peering) apply(ctx context.Context, c *Cluster, o any) error {
 	before.SetGroupVersionKind(u.GroupVersionKind())
 	err = c.Get(ctx, client.ObjectKeyFromObject(u), before)
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read %s %s in site %s: %w", u.GetKind(), u.GetName(), c.Site, err)
+		return fmt.Errorf("read %s %s in %s: %w", u.GetKind(), u.GetName(), c.place(), err)
 	}
 	isNew := apierrors.IsNotFound(err)
 	what := u.GetKind() + " " + u.GetName()
@@ -105,11 +105,11 @@ func (p *Peering) apply(ctx context.Context, c *Cluster, o any) error {
 		if isNew {
 			word = "would make"
 		}
-		p.sayf("%-10s %-36s in site %s\n", word, what, c.Site)
+		p.sayf("%-10s %-36s in %s\n", word, what, c.place())
 		return nil
 	}
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(fieldOwner), client.ForceOwnership); err != nil {
-		return fmt.Errorf("make %s in site %s: %w", what, c.Site, err)
+		return fmt.Errorf("make %s in %s: %w", what, c.place(), err)
 	}
 	word := "changed"
 	switch {
@@ -118,6 +118,6 @@ func (p *Peering) apply(ctx context.Context, c *Cluster, o any) error {
 	case u.GetResourceVersion() == before.GetResourceVersion():
 		word = "as it is"
 	}
-	p.sayf("%-10s %-36s in site %s\n", word, what, c.Site)
+	p.sayf("%-10s %-36s in %s\n", word, what, c.place())
 	return nil
 }

@@ -42,6 +42,14 @@ type Cluster struct {
 // access is how a cluster is reached.
 type access struct{ kubeconfig, context, site string }
 
+// place names the cluster for people.
+func (c *Cluster) place() string {
+	if c.Site == "" {
+		return "the witness's cluster"
+	}
+	return "site " + c.Site
+}
+
 // connector connects with a cluster, and tells the namespace of its context.
 type connector func(access) (*Cluster, string, error)
 
@@ -71,7 +79,7 @@ func command(out io.Writer, connect connector) *cobra.Command {
 	p.StringVar(&f.peer.kubeconfig, "peer-kubeconfig", "", "kubeconfig for the other cluster; --kubeconfig by default")
 	p.StringVar(&f.peer.context, "peer-context", "", "context for the other cluster")
 	p.StringVar(&f.peer.site, "peer-site", "", "the other cluster's name in spec.sites; as its operator says by default")
-	root.AddCommand(peerCommand(f), statusCommand(f), moveCommand(f, failover.Backup), moveCommand(f, failover.Home),
+	root.AddCommand(peerCommand(f), witnessCommand(f), statusCommand(f), moveCommand(f, failover.Backup), moveCommand(f, failover.Home),
 		serversCommand(f), activateCommand(f), releaseCommand(f), fenceCommand(f), salvageCommand(f), abandonTailCommand(f), reportCommand(f))
 	return root
 }
@@ -158,11 +166,11 @@ func (f *flags) look(ctx context.Context, pool string, pulse time.Duration) (Vie
 }
 
 // kubeconfig is a kubeconfig with a token.
-func kubeconfig(server, name string, ca []byte, token string) ([]byte, error) {
+func kubeconfig(server, name, namespace string, ca []byte, token string) ([]byte, error) {
 	c := api.NewConfig()
 	c.Clusters[name] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
 	c.AuthInfos[name] = &api.AuthInfo{Token: token}
-	c.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
+	c.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name, Namespace: namespace}
 	c.CurrentContext = name
 	b, err := clientcmd.Write(*c)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestThePeersRightsAreLeast(t *testing.T) {
 }
 
 func TestKubeconfig(t *testing.T) {
-	b, err := kubeconfig("https://192.0.2.1:6443", "home", []byte("ca"), "secret")
+	b, err := kubeconfig("https://192.0.2.1:6443", "home", "chat", []byte("ca"), "secret")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func (p *Peering) way(ctx context.Context, pool *v1alpha1.ChatPool, read, by *Cl
 	if p.DryRun {
 		return p.apply(ctx, by, secret)
 	}
-	token, ca, err := waitForToken(ctx, read, pool)
+	token, ca, err := waitForToken(ctx, read, pool, naming.PeerAccount(pool))
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *Peering) way(ctx context.Context, pool *v1alpha1.ChatPool, read, by *Cl
 	if own := caOf(read.Config); len(own) > 0 {
 		ca = own
 	}
-	config, err := kubeconfig(server, read.Site, ca, token)
+	config, err := kubeconfig(server, read.Site, pool.Namespace, ca, token)
 	if err != nil {
 		return err
 	}
@@ -145,24 +145,24 @@ func (p *Peering) way(ctx context.Context, pool *v1alpha1.ChatPool, read, by *Cl
 	return p.apply(ctx, by, secret)
 }
 
-// waitForToken waits until the cluster has filled the token in.
-func waitForToken(ctx context.Context, c *Cluster, pool *v1alpha1.ChatPool) (token string, ca []byte, err error) {
+// waitForToken waits until the cluster has filled in the account's token.
+func waitForToken(ctx context.Context, c *Cluster, pool *v1alpha1.ChatPool, account string) (token string, ca []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	name := tokenName(pool)
+	name := tokenName(account)
 	for {
 		s := &corev1.Secret{}
 		if err := c.Get(ctx, naming.Key(pool, name), s); err != nil && ctx.Err() == nil {
-			return "", nil, fmt.Errorf("read Secret %s in site %s: %w", name, c.Site, err)
+			return "", nil, fmt.Errorf("read Secret %s in %s: %w", name, c.place(), err)
 		}
 		if t := s.Data[corev1.ServiceAccountTokenKey]; len(t) > 0 {
 			return string(t), s.Data[corev1.ServiceAccountRootCAKey], nil
 		}
 		select {
 		case <-ctx.Done():
-			return "", nil, fmt.Errorf("site %s did not make a token for ServiceAccount %s within %v: does its controller manager run?", c.Site, naming.PeerAccount(pool), tokenPatience)
+			return "", nil, fmt.Errorf("%s did not make a token for ServiceAccount %s within %v: does its controller manager run?", c.place(), account, tokenPatience)
 		case <-tick.C:
 		}
 	}
