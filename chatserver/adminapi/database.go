@@ -41,6 +41,9 @@ type DatabaseFacts struct {
 	ClosedEpoch int64 `json:"closedEpoch"`
 	// Followers are the databases that stream from this one; nil: unknown, empty: none.
 	Followers []Follower `json:"followers"`
+	// Salvaged are the tails of which every post is in this database, known to be on its mirror; nil: unknown, or none. A follower tells
+	// what has reached it.
+	Salvaged []Tail `json:"salvaged,omitempty"`
 	// Unknown are the fields that could not be read, and why, such as rights that the role does not have.
 	Unknown map[string]string `json:"unknown,omitempty"`
 }

@@ -19,6 +19,8 @@ type Message struct {
 	Alert bool // of high importance
 	Text  string
 	RTF   string // the same in RTF, or ""
+	// Origin is where the message stood before a failover lost it and it was recovered; zero: it was not.
+	Origin Position
 }
 
 // ClientKey recognises a post that a client sends again because it could not know whether the first try was stored.

@@ -38,6 +38,12 @@ type Activations interface {
 	Record(ctx context.Context, r adminapi.Recording) error
 }
 
+// Salvages brings what an overtaken database has into this one, in a pool with two sites.
+type Salvages interface {
+	Salvage(ctx context.Context, s adminapi.Salvaging) (adminapi.Salvage, error)
+	Salvages(ctx context.Context) (adminapi.Salvages, error)
+}
+
 // Options are what the API works with.
 type Options struct {
 	Domain     string // SIP domain of the pool
@@ -47,8 +53,9 @@ type Options struct {
 	// Changed is told after each change, before it is answered.
 	Changed func(context.Context)
 	Status  func(context.Context) adminapi.Status
-	// Activations is nil in a pool with one site.
+	// Activations and Salvages are nil in a pool with one site.
 	Activations Activations
+	Salvages    Salvages
 	Database    func(context.Context) adminapi.DatabaseState
 	Log         *slog.Logger
 }
@@ -75,6 +82,8 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("POST /v1/quiesce", a.serve(a.quiesce))
 	mux.HandleFunc("POST /v1/epoch", a.serve(a.recordEpoch))
 	mux.HandleFunc("GET /v1/database", a.serve(a.database))
+	mux.HandleFunc("POST /v1/salvage", a.serve(a.salvage))
+	mux.HandleFunc("GET /v1/salvage", a.serve(a.salvages))
 	mux.HandleFunc("/", a.serve(func(r *http.Request) (any, error) {
 		return nil, chat.Errorf(chat.NotFound, "%s %s: no such call", r.Method, r.URL.Path)
 	}))

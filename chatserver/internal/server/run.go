@@ -50,6 +50,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	g.Go(func() error { return s.hub.Run(ctx) })
 	if s.gate != nil {
 		g.Go(func() error { return s.gate.Run(ctx) })
+		g.Go(func() error { return s.salvager.Run(ctx) })
 	}
 	g.Go(func() error { return s.sessions.Run(ctx) })
 	g.Go(func() error { return s.directory.Run(ctx) })
@@ -74,8 +75,9 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 	}
 	if l := s.listeners.admin; l != nil {
 		var activations admin.Activations
+		var salvages admin.Salvages
 		if s.gate != nil {
-			activations = s.gate
+			activations, salvages = s.gate, s.salvager
 		}
 		handler := admin.Handler(admin.Options{
 			Domain: s.live.Current().Domain, Categories: s.store, Rooms: s.store, Groups: s.directory.Groups,
@@ -84,7 +86,7 @@ func (s *Server) start(g *errgroup.Group, ctx context.Context) {
 					s.hub.Hint(pg.Hint{Kind: pg.HintCatalog}) // later, then
 				}
 			},
-			Status: s.status, Activations: activations, Database: s.database, Log: s.Log,
+			Status: s.status, Activations: activations, Salvages: salvages, Database: s.database, Log: s.Log,
 		})
 		g.Go(func() error { return s.identity.Watch(ctx, renewEvery, s.Log) })
 		g.Go(func() error {

@@ -27,6 +27,7 @@ import (
 	"chatpool.dev/chatserver/internal/gate"
 	"chatpool.dev/chatserver/internal/hub"
 	"chatpool.dev/chatserver/internal/obs"
+	"chatpool.dev/chatserver/internal/salvage"
 	"chatpool.dev/chatserver/internal/session"
 	"chatpool.dev/chatserver/internal/sipedge"
 	"chatpool.dev/chatserver/internal/store/pg"
@@ -49,7 +50,8 @@ type Server struct {
 	registry  *prometheus.Registry
 	directory *directory.Directory
 	store     *pg.Store
-	gate      *gate.Gate // nil in a pool with one site
+	gate      *gate.Gate        // nil in a pool with one site
+	salvager  *salvage.Salvager // nil without gate
 	hub       *hub.Hub
 	sessions  *session.Server
 	edge      *sipedge.Server
@@ -126,6 +128,10 @@ func (s *Server) build(c *adminapi.PoolConfig) error {
 			Changed: func() { s.hub.Hint(pg.Hint{Kind: pg.HintAll}) },
 		})
 		s.store.Obey(s.gate)
+		s.salvager = salvage.New(salvage.Options{
+			Store: s.store, Groups: s.directory.Groups, Log: s.Log,
+			Active: func() bool { return s.gate.Activation().Active() },
+		})
 	}
 	var right func() adminapi.Activation
 	if s.gate != nil {

@@ -51,6 +51,7 @@ func (s *Store) inquire(ctx context.Context) (*adminapi.DatabaseFacts, error) {
 	}{
 		{"systemIdentifier", q.identity}, {"timeline", q.timeline}, {"currentLSN", q.log}, {"oldestLSN", q.oldest},
 		{"epochs", q.epochs}, {"closedEpoch", q.closed}, {"beat", q.beat}, {"receiver", q.receiver}, {"followers", q.followers},
+		{"salvaged", q.salvaged(s.witness)},
 	} {
 		if err := q.try(one.field, one.ask(ctx)); err != nil {
 			return nil, fmt.Errorf("ask the database for its %s: %w", one.field, err)

@@ -128,9 +128,9 @@ func (s *Store) messages(ctx context.Context, room chat.ID, sql string, args ...
 func scanMessage(row pgx.CollectableRow) (chat.Message, error) {
 	var m chat.Message
 	var room [16]byte
-	var epoch, seq int64
-	err := row.Scan(&room, &epoch, &seq, &m.Author, &m.AuthorName, &m.At, &m.Alert, &m.Text, &m.RTF)
-	m.Room, m.Pos, m.At = idOf(room), chat.At(epoch, seq), m.At.UTC()
+	var epoch, seq, originEpoch, originSeq int64
+	err := row.Scan(&room, &epoch, &seq, &m.Author, &m.AuthorName, &m.At, &m.Alert, &m.Text, &m.RTF, &originEpoch, &originSeq)
+	m.Room, m.Pos, m.At, m.Origin = idOf(room), chat.At(epoch, seq), m.At.UTC(), chat.At(originEpoch, originSeq)
 	return m, err
 }
 

@@ -243,6 +243,13 @@ func (w *witness) proven(ctx context.Context) (*proof, error) {
 	}
 }
 
+// now gives the present proof; nil: there is none.
+func (w *witness) now() *proof {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.proof
+}
+
 // still tells whether p is the present proof.
 func (w *witness) still(p *proof) bool {
 	w.mu.Lock()
