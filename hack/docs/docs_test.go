@@ -187,7 +187,7 @@ func TestConditionsReasonsAndChoicesExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := slices.Concat(others, []string{"ChatPool", "ChatPoolNotReady", "ChatPoolMirrorLost"})
+	known := slices.Concat(others, []string{"ChatPool"}, alertNames(t))
 	for _, c := range slices.Concat(a.conditions, a.reasons, a.words) {
 		known = append(known, c.value)
 	}
@@ -200,32 +200,8 @@ func TestConditionsReasonsAndChoicesExist(t *testing.T) {
 }
 
 func TestMetricsExist(t *testing.T) {
-	metrics, err := readMetrics(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	labels := map[string][]string{}
-	for _, m := range metrics {
-		labels[m.name] = m.labels
-	}
-	each(t, `\b(chatpool_\w+)(?:\{([^}]*)\})?`, func(d doc, m []string) {
-		if strings.HasPrefix(m[1], "chatpool_dev_") { // Kubernetes labels as Prometheus spells them
-			return
-		}
-		name := m[1]
-		if _, ok := labels[name]; !ok {
-			name = regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
-		}
-		has, ok := labels[name]
-		if !ok {
-			t.Errorf("%s names the metric %s, which does not exist", d.path, m[1])
-		}
-		for _, l := range regexp.MustCompile(`(\w+)(?:=~?|!=)"`).FindAllStringSubmatch(m[2], -1) {
-			if !slices.Contains(has, l[1]) {
-				t.Errorf("%s uses %s{%s}; its labels are %v", d.path, name, l[1], has)
-			}
-		}
-	})
+	labels := metricLabels(t)
+	each(t, series, func(d doc, m []string) { checkSeries(t, labels, d.path, m) })
 }
 
 // Names of a pool's objects are written POOL-SUFFIX, or with the sample pool's name.
