@@ -104,7 +104,7 @@ func siteObjects(t *testing.T, l *Place) []any {
 		t.Fatal(err)
 	}
 	objects = append(objects, Cluster(p, "example.com/postgres:15", l), SharedCASecret(p, &pki.Authority{Bundle: []byte("bundle"), Key: []byte("key")}),
-		CopiedSecret(p, RoleSecret(p, "chat", []byte("secret"))), databasePolicy(p))
+		CopiedSecret(p, RoleSecret(p, "chat", []byte("secret"))), databasePolicy(p), serverPolicy(p, "chatpool-system"))
 	return objects
 }
 

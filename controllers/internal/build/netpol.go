@@ -3,6 +3,7 @@ package build
 import (
 	"chatpool.dev/api/v1alpha1"
 	"chatpool.dev/controllers/internal/naming"
+	"chatpool.dev/controllers/internal/sites"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -47,13 +48,14 @@ func migrationPolicy(p *v1alpha1.ChatPool) *networkingv1.NetworkPolicy {
 	return n
 }
 
-// databaseEgress: DNS, and the pool's own database; an External one may be anywhere, so nothing is closed then. DNS may
-// be no pod that a policy can name (a cache on each node), and listens behind its Service on 5353 in OpenShift.
+// databaseEgress: DNS, and the pool's databases; an External one may be anywhere, so nothing is closed then, and the
+// other site's answers at an address that a policy here cannot know (servers salvage from it). DNS may be no pod that a
+// policy can name (a cache on each node), and listens behind its Service on 5353 in OpenShift.
 func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule {
 	if p.Spec.Database.Provider == v1alpha1.External {
 		return []networkingv1.NetworkPolicyEgressRule{{}}
 	}
-	return []networkingv1.NetworkPolicyEgressRule{
+	out := []networkingv1.NetworkPolicyEgressRule{
 		{Ports: []networkingv1.NetworkPolicyPort{
 			port(corev1.ProtocolUDP, 53), tcp(53), port(corev1.ProtocolUDP, 5353), tcp(5353),
 		}},
@@ -62,6 +64,23 @@ func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule
 			To:    []networkingv1.NetworkPolicyPeer{{PodSelector: databasePods(p)}},
 		},
 	}
+	if p.HasTwoSites() {
+		out = append(out, networkingv1.NetworkPolicyEgressRule{Ports: endpointPorts(p)})
+	}
+	return out
+}
+
+// endpointPorts are those at which the sites' databases answer each other.
+func endpointPorts(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyPort {
+	seen := map[int32]bool{}
+	var out []networkingv1.NetworkPolicyPort
+	for _, s := range p.Spec.Sites {
+		if e, err := sites.EndpointOf(s); err == nil && !seen[e.Port] {
+			seen[e.Port] = true
+			out = append(out, tcp(e.Port))
+		}
+	}
+	return out
 }
 
 // databasePolicy: SQL from the pool's servers and migrations, everything from the other instances and from

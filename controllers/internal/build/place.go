@@ -72,10 +72,7 @@ const discard = 9
 
 // external is how a site's database is reached. application_name is what the source calls us.
 func (l *Place) external(p *v1alpha1.ChatPool, name, host string, s v1alpha1.Site) cnpg.ExternalCluster {
-	port := int32(naming.PortPostgres)
-	if e, err := sites.EndpointOf(s); err == nil && e.Name {
-		port = e.Port // a name for a name changes no port
-	}
+	port := sites.PortOf(s)
 	if name == naming.Nobody {
 		port = discard // refused at once, without a question to DNS
 	}

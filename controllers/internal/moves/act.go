@@ -74,6 +74,7 @@ func (r *round) deeds() map[failover.ActionKind]func(context.Context, failover.A
 		failover.Fence:      r.fence,
 		failover.Unfence:    r.fence,
 
+		failover.Salvage:     r.salvage,
 		failover.RecordEpoch: r.recordEpoch,
 		failover.Activate:    r.activate,
 		failover.Resume:      r.activate,

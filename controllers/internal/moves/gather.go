@@ -34,6 +34,7 @@ func (r *round) gather(ctx context.Context) error {
 	if err := r.gatherOwn(ctx); err != nil {
 		return err
 	}
+	r.recall(ctx)
 	r.gatherPeer(ctx)
 	r.gatherWitness(ctx)
 	m.credit(o.Database, &o.Peer.Database, time.Now())

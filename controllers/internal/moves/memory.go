@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
+	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/controllers/internal/failover"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -39,6 +40,9 @@ type memory struct {
 	behindAt   time.Time // since when the source lacks the log that we need; zero: it does not
 
 	seat seat // before the witness's Lease
+
+	salvage    *adminapi.Salvage // what was last said of it; nil: nothing to this process
+	salvageErr string            // why nothing is said of it now
 
 	action  failover.ActionKind // of the last round
 	wroteAt time.Time           // when the status was last written

@@ -242,6 +242,9 @@ func (s *own) database() failover.Database {
 		}
 		d.Epochs = append(d.Epochs, row)
 	}
+	for _, t := range f.Salvaged {
+		d.Salvaged = append(d.Salvaged, failover.Tail{Epoch: t.Epoch, Timeline: t.Timeline, LSN: int64(t.LSN)})
+	}
 	if len(d.Epochs) == 0 {
 		d.Known = false // it is being made: its schema is not there yet
 	}

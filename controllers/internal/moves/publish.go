@@ -60,6 +60,9 @@ func gist(s v1alpha1.ChatPoolStatus) *v1alpha1.ChatPoolStatus {
 	if out.Peer != nil {
 		out.Peer.Message = ""
 	}
+	if out.Salvage != nil {
+		out.Salvage = &v1alpha1.SalvageStatus{State: out.Salvage.State, RoomsDone: out.Salvage.RoomsDone}
+	}
 	if l := out.Replication; l != nil {
 		l.Lag, l.LagSeconds, l.LagBytes, l.LastSeen = "", nil, nil, nil
 	}
@@ -77,6 +80,7 @@ func (r *round) fill() {
 	st.ActiveSite = r.activeSite()
 	st.Peer = r.peerStatus()
 	st.Replication = r.replication()
+	st.Salvage = r.salvageStatus()
 	st.DR = v1alpha1.DRUnknown
 	for _, c := range d.Conditions {
 		c = r.guard(c)
@@ -156,6 +160,8 @@ func (r *round) transition() *v1alpha1.TransitionStatus {
 		out.DataLoss = "none"
 	case failover.Assisted, failover.Forced:
 		out.DataLoss = r.bound()
+	case failover.Return:
+		out.DataLoss = r.recovered()
 	}
 	return out
 }
@@ -222,6 +228,7 @@ func (r *round) tell(before *v1alpha1.ChatPool) {
 	case is == nil && was != nil && was.StartedAt != nil:
 		event(corev1.EventTypeNormal, "Completed", "%s: completed after %s", was.Kind, time.Since(was.StartedAt.Time).Round(100*time.Millisecond))
 	}
+	r.tellSalvage(before, event)
 	if d.Refused != "" && d.Refused != r.memory.refused {
 		event(corev1.EventTypeWarning, "Refused", "%s", d.Refused)
 	}

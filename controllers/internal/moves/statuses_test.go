@@ -160,7 +160,11 @@ var scenes = []struct {
 	{"backup-assisted-switches-the-address", failover.Backup, []func(*failover.Observation){flipped, released, recorded, serving, begun(failover.Assisted, failover.ActivatingServers)}, failover.SwitchingAddress},
 	{"backup-planned-waits-for-home-to-follow", failover.Backup, []func(*failover.Observation){flipped, recorded, serving, begun(failover.Planned, failover.SwitchingAddress), func(o *failover.Observation) {
 		o.Address, o.Peer.Status.Role, o.Peer.Status.Epoch, o.Peer.Status.Shut, o.Peer.Database.Mode = true, failover.Fenced, 2, true, failover.Isolated
+		o.Peer.Database.LSN, o.Peer.Database.Beat = 900, 40
 	}}, failover.OldFollows},
+	{"backup-salvages-what-home-had-not-sent", failover.Backup, []func(*failover.Observation){flipped, recorded, serving, func(o *failover.Observation) {
+		o.Address, o.Peer.Status.Role, o.Peer.Status.Epoch, o.Peer.Status.Shut, o.Peer.Database.Mode = true, failover.Fenced, 2, true, failover.Isolated
+	}}, ""},
 	{"backup-forced-claims", failover.Backup, []func(*failover.Observation){confirmed, standsStill}, failover.Claiming},
 	{"backup-forced-promotes", failover.Backup, []func(*failover.Observation){confirmed, standsStill, begun(failover.Forced, failover.Claiming), func(o *failover.Observation) {
 		o.Status.Claim = failover.Claim{Kind: failover.Forcing, Epoch: 2, Timeline: 1}
@@ -253,7 +257,7 @@ func filled(o failover.Observation) *v1alpha1.ChatPool {
 	p.Spec.Domain, p.Spec.Sites = "example.com", []v1alpha1.Site{home, backup}
 	p.Spec.PoolState = v1alpha1.PoolState(o.Spec.PoolState)
 	p.Spec.Database.Provider, p.Spec.Database.Durability = v1alpha1.CloudNativePG, v1alpha1.Mirror
-	r := &round{Controller: &Controller{Limits: o.Limits}, pool: p, pair: sites.Pair{Self: home, Peer: backup}, observed: o, decision: failover.Decide(o)}
+	r := &round{Controller: &Controller{Limits: o.Limits}, memory: &memory{}, pool: p, pair: sites.Pair{Self: home, Peer: backup}, observed: o, decision: failover.Decide(o)}
 	if o.Self == failover.Backup {
 		r.pair = sites.Pair{Self: backup, Peer: home}
 	}
@@ -272,6 +276,9 @@ func filled(o failover.Observation) *v1alpha1.ChatPool {
 		p.Status.Transition.StartedAt = &someTime
 	}
 	p.Status.Peer.Since = &someTime
+	if p.Status.Salvage != nil {
+		p.Status.Salvage.StartedAt = &someTime
+	}
 	return p
 }
 

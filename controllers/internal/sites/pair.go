@@ -59,3 +59,11 @@ func EndpointOf(s v1alpha1.Site) (Endpoint, error) {
 	}
 	return e, nil
 }
+
+// PortOf is where a site's database answers under its name in this cluster (naming.SiteHost).
+func PortOf(s v1alpha1.Site) int32 {
+	if e, err := EndpointOf(s); err == nil && e.Name {
+		return e.Port // a name for a name changes no port
+	}
+	return naming.PortPostgres
+}
