@@ -23,12 +23,12 @@ type Report struct {
 	LogLines int64
 	// Now names the bundle.
 	Now time.Time
-	// Raw reads what is no object: logs and versions.
+	// Raw reads what is no object, logs and versions; nil: from the API server.
 	Raw func(ctx context.Context, c *Cluster, path string, query map[string]string) (io.ReadCloser, error)
 }
 
 func reportCommand(f *flags) *cobra.Command {
-	r := Report{Raw: raw}
+	r := Report{}
 	file, without := "", false
 	c := &cobra.Command{
 		Use: "report POOL", Short: "Pack what is needed to look into a problem, without secrets",
@@ -94,6 +94,9 @@ func (r *Report) write(ctx context.Context, out io.Writer, clusters []*Cluster, 
 
 // Run writes the bundle, and tells what could not be read. Only a failing writer is an error.
 func (r *Report) Run(ctx context.Context, to io.Writer, clusters []*Cluster) (missing []string, err error) {
+	if r.Raw == nil {
+		r.Raw = raw
+	}
 	b := newBundle(to, r.name(), r.Now)
 	v, err := Look(ctx, clusters, client.ObjectKey{Namespace: r.Namespace, Name: r.Pool}, pulsePatience)
 	if err != nil {
