@@ -9,7 +9,8 @@ import (
 // Event is what Events delivers: Message, Forked, Entered, Left, Kicked, Disconnected or Reconnected.
 type Event interface{ event() }
 
-// Message is a post in a joined room, the user's own included.
+// Message is a post in a joined room, the user's own included. With an Origin it was recovered after a failover: who was given that position
+// before the failover gets the post a second time with it.
 type Message struct {
 	chat.Message
 	// RoomURI is the room as the server spells it.
@@ -20,7 +21,7 @@ type Message struct {
 
 // Forked tells that the pool lost messages of a joined room in a failover: those after Fork, up to Had, were delivered and are
 // not in the room any more. Messages go on after Fork, in a higher epoch. What is recovered comes as new messages, of the
-// original author, at new positions.
+// original author, at new positions, with the old one as Origin.
 type Forked struct {
 	RoomURI string
 	Fork    chat.Position

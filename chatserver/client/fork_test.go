@@ -31,10 +31,14 @@ func TestAnOvertakenEpochIsLeftWhereTheForkWas(t *testing.T) {
 			if d := cmp.Diff(all[:6], collect(t, c, 6)); d != "" {
 				t.Fatal(d)
 			}
+			lost := pool.Messages("Desk")[4:]
 			pool.Overtake("Desk", 4)
 			comeback(t, pool, c)
-			// Two of the lost ones are recovered, then the room goes on.
-			for _, text := range append(all[4:6:6], all[6:]...) {
+			// The lost ones are recovered, then the room goes on.
+			for _, m := range lost {
+				pool.Recover("Desk", m)
+			}
+			for _, text := range all[6:] {
 				pool.Say("Desk", "sip:carol@example.com", text)
 			}
 			var got []string
@@ -49,6 +53,13 @@ func TestAnOvertakenEpochIsLeftWhereTheForkWas(t *testing.T) {
 							t.Errorf("the fork is told after %d messages", len(got))
 						}
 					case client.Message:
+						var origin chat.Position
+						if len(got) < 2 {
+							origin = chat.At(1, int64(5+len(got)))
+						}
+						if e.Origin != origin {
+							t.Errorf("%s is said to have been at %s: want %s", e.Pos, e.Origin, origin)
+						}
 						if e.Pos <= last || e.Missing != 0 {
 							t.Errorf("%s after %s, %d missing", e.Pos, last, e.Missing)
 						}

@@ -134,13 +134,19 @@ func messageOf(id chat.ID, x *xccos.Message) (chat.Message, error) {
 	if err != nil || pos == 0 {
 		return chat.Message{}, chat.FieldErrorf("chatId", "%q: want a position", x.Position)
 	}
+	origin := chat.Position(0)
+	if x.Origin != "" {
+		if origin, err = position(x.Origin); err != nil {
+			return chat.Message{}, chat.FieldErrorf("originChatId", "%q: want a position", x.Origin)
+		}
+	}
 	at, err := time.Parse(time.RFC3339Nano, x.Time)
 	if err != nil {
 		return chat.Message{}, chat.FieldErrorf("ts", "%v", err)
 	}
 	return chat.Message{
 		Room: id, Pos: pos, Author: principal(x.Author), AuthorName: x.Name, At: at.UTC(),
-		Alert: strings.EqualFold(x.Alert, "true"), Text: x.Text, RTF: x.RTF,
+		Alert: strings.EqualFold(x.Alert, "true"), Text: x.Text, RTF: x.RTF, Origin: origin,
 	}, nil
 }
 

@@ -74,8 +74,20 @@ func (v *violations) history(index int, room *RoomRecord, posts map[PostID]*Post
 		v.add("history of "+room.Name, "%s: history: %s", room.Name, f)
 	}
 	last := room.Start
-	newest := Post{} // of the posts so far, the one that began last
+	// Of the posts so far, the one that began last: of those that came live (epoch 0), and of those recovered from each epoch.
+	newest := map[int64]Post{}
+	origins := map[int64]chat.Position{}
 	for _, e := range room.History {
+		source := e.Origin.Epoch()
+		if e.Origin != 0 {
+			if e.Origin <= origins[source] {
+				v.add("recovered order of "+room.Name, "%s: ORDER: %s was at %s and is recovered after what was at %s", room.Name, e.Position, e.Origin, origins[source])
+			}
+			origins[source] = max(origins[source], e.Origin)
+			if source >= e.Position.Epoch() {
+				v.add("recovered epoch of "+room.Name, "%s: ORIGIN: %s is said to be recovered from %s", room.Name, e.Position, e.Origin)
+			}
+		}
 		switch {
 		case e.Position <= last:
 			v.add("order of "+room.Name, "%s: ORDER: position %s comes after %s", room.Name, e.Position, last)
@@ -98,12 +110,12 @@ func (v *violations) history(index int, room *RoomRecord, posts map[PostID]*Post
 			v.add("astray in "+room.Name, "%s: ASTRAY: %s at %s was sent to another room", room.Name, e.ID, e.Position)
 		case p.Acknowledged == 0 && !p.InDoubt:
 			v.add("refused in "+room.Name, "%s: REFUSED: %s at %s is stored although it was refused", room.Name, e.ID, e.Position)
-		case p.Acknowledged > 0 && p.Acknowledged < newest.Started:
-			v.add("sequence of "+room.Name, "%s: SEQUENCE: %s was acknowledged before %s began, but stands after it", room.Name, e.ID, newest.ID)
+		case p.Acknowledged > 0 && p.Acknowledged < newest[source].Started:
+			v.add("sequence of "+room.Name, "%s: SEQUENCE: %s was acknowledged before %s began, but stands after it", room.Name, e.ID, newest[source].ID)
 		}
 		stored[e.ID] = true
-		if p.Started > newest.Started {
-			newest = *p
+		if p.Started > newest[source].Started {
+			newest[source] = *p
 		}
 	}
 }
@@ -124,6 +136,7 @@ func (v *violations) reader(r *Reader, room *RoomRecord) {
 	given := slices.SortedStableFunc(slices.Values(r.Given), byPosition)
 	want := slices.SortedStableFunc(slices.Values(room.History), byPosition)
 	i, _ := slices.BinarySearchFunc(want, r.Joined+1, func(e Entry, p chat.Position) int { return cmp.Compare(e.Position, p) })
+	again := again(want)
 	want = want[i:]
 	for len(want) > 0 || len(given) > 0 {
 		switch {
@@ -132,6 +145,8 @@ func (v *violations) reader(r *Reader, room *RoomRecord) {
 				v.add("missing at "+r.Name, "%s: MISSING: was never given %s (%s)", r.Name, want[0].Position, want[0].ID)
 			}
 			want = want[1:]
+		case (len(want) == 0 || given[0].Position < want[0].Position) && again(given[0]):
+			given = given[1:]
 		case len(want) == 0 || given[0].Position < want[0].Position:
 			v.add("extra at "+r.Name, "%s: EXTRA: was given %s (%s), twice or not in the history", r.Name, given[0].Position, given[0].ID)
 			given = given[1:]
@@ -141,5 +156,27 @@ func (v *violations) reader(r *Reader, room *RoomRecord) {
 			}
 			given, want = given[1:], want[1:]
 		}
+	}
+}
+
+// again tells, of a message that was given and is not in the history at its position, whether a failover lost it there and it came back in a
+// later epoch: recovered, or sent again by its author.
+func again(history []Entry) func(Entry) bool {
+	from, of := map[chat.Position]Entry{}, map[PostID]Entry{}
+	for _, e := range history {
+		if e.Origin != 0 {
+			from[e.Origin] = e
+		}
+		if e.ID != foreign {
+			of[e.ID] = e
+		}
+	}
+	return func(given Entry) bool {
+		for _, e := range []Entry{from[given.Position], of[given.ID]} {
+			if e.ID == given.ID && e.Position.Epoch() > given.Position.Epoch() {
+				return true
+			}
+		}
+		return false
 	}
 }

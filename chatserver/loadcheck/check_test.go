@@ -19,7 +19,7 @@ func good() *Record {
 		p := Post{ID: PostID{n % 2, n / 2}, Room: int(n) / 6, Started: time.Duration(n) * time.Second, Acknowledged: time.Duration(n)*time.Second + 100, Sent: 1}
 		r.Posts = append(r.Posts, p)
 		room := &r.Rooms[p.Room]
-		room.History = append(room.History, Entry{room.Start + chat.Position(len(room.History)+1), p.ID})
+		room.History = append(room.History, Entry{Position: room.Start + chat.Position(len(room.History)+1), ID: p.ID})
 		if p.Room == 1 {
 			room.History[len(room.History)-1].Position = chat.At(1, int64(len(room.History)))
 		}
@@ -62,6 +62,72 @@ func TestARunOverTwoEpochsHasNoViolations(t *testing.T) {
 	}
 }
 
+// recovering is a run that was moved by force: the first room lost its positions 1/13 and 1/14, and after two live posts both were recovered.
+func recovering() *Record {
+	r := good()
+	room := &r.Rooms[0]
+	room.Settled = chat.At(2, 16)
+	h := room.History
+	room.History = []Entry{h[0], h[1],
+		{Position: chat.At(2, 13), ID: h[4].ID}, {Position: chat.At(2, 14), ID: h[5].ID},
+		{Position: chat.At(2, 15), ID: h[2].ID, Origin: chat.At(1, 13)}, {Position: chat.At(2, 16), ID: h[3].ID, Origin: chat.At(1, 14)}}
+	r.Readers[0].Given = slices.Insert(slices.Clone(room.History), 2, h[2], h[3]) // saw both before the move
+	r.Readers[1].Given = slices.Insert(slices.Clone(room.History[2:]), 0, h[2])   // saw one
+	return r
+}
+
+func TestARunWithRecoveredPostsHasNoViolations(t *testing.T) {
+	if v := Check(recovering()); len(v) > 0 {
+		t.Error(v)
+	}
+}
+
+func TestWhatAnAuthorSentAgainMayHaveBeenGivenBefore(t *testing.T) {
+	r := recovering()
+	r.Rooms[0].History[5].Origin = 0
+	for i := range r.Readers[:2] {
+		r.Readers[i].Given[len(r.Readers[i].Given)-1].Origin = 0
+	}
+	r.Posts[3].Acknowledged, r.Posts[3].InDoubt = 0, true
+	if v := Check(r); len(v) > 0 {
+		t.Error(v)
+	}
+}
+
+func TestEachViolationOfARecoveryIsSeen(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		spoil func(*Record)
+		want  string
+	}{
+		"recovered in the wrong order": {func(r *Record) {
+			h := r.Rooms[0].History
+			h[4].ID, h[5].ID, h[4].Origin, h[5].Origin = h[5].ID, h[4].ID, h[5].Origin, h[4].Origin
+		}, "ORDER: 2/16 was at 1/13 and is recovered after what was at 1/14"},
+		"recovered posts have changed places": {func(r *Record) {
+			h := r.Rooms[0].History
+			h[4].ID, h[5].ID = h[5].ID, h[4].ID
+		}, "SEQUENCE: post 1 of writer 0 was acknowledged before post 1 of writer 1 began"},
+		"recovered twice": {func(r *Record) {
+			r.Rooms[0].History = append(r.Rooms[0].History, Entry{chat.At(2, 17), PostID{0, 1}, chat.At(1, 15)})
+		}, "DOUBLE: post 1 of writer 0 is there again at 2/17"},
+		"recovered from its own epoch": {func(r *Record) { r.Rooms[0].History[4].Origin = chat.At(2, 11) }, "ORIGIN: 2/15 is said to be recovered from 2/11"},
+		"given, lost and never recovered": {func(r *Record) {
+			r.Rooms[0].History = r.Rooms[0].History[:5]
+		}, "from the start: EXTRA: was given 1/14"},
+		"given, lost and something else recovered": {func(r *Record) { r.Rooms[0].History[5].ID = foreign }, "from the start: EXTRA: was given 1/14"},
+		"recovered and not given":                  {func(r *Record) { r.Readers[1].Given = r.Readers[1].Given[:3] }, "came later: MISSING: was never given 2/15"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			r := recovering()
+			c.spoil(r)
+			got := Check(r)
+			if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, c.want) }) {
+				t.Errorf("got %q, want one with %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestEachViolationIsSeen(t *testing.T) {
 	everywhere := func(r *Record, f func([]Entry) []Entry) {
 		r.Rooms[0].History = f(r.Rooms[0].History)
@@ -83,7 +149,7 @@ func TestEachViolationIsSeen(t *testing.T) {
 			everywhere(r, func(e []Entry) []Entry { e[1].ID = foreign; return e })
 		}, "LOST: post 0 of writer 1"},
 		"a post is stored twice": {func(r *Record) {
-			everywhere(r, func(e []Entry) []Entry { return append(e, Entry{chat.At(1, 17), PostID{0, 0}}) })
+			everywhere(r, func(e []Entry) []Entry { return append(e, Entry{Position: chat.At(1, 17), ID: PostID{0, 0}}) })
 		}, "DOUBLE: post 0 of writer 0 is there again at 1/17"},
 		"the history is out of order": {func(r *Record) { h := r.Rooms[0].History; h[0], h[1] = h[1], h[0] }, "ORDER: position 1/11 comes after 1/12"},
 		"an epoch goes back": {func(r *Record) {
@@ -115,7 +181,7 @@ func TestEachViolationIsSeen(t *testing.T) {
 		}, "from the start: given 1/12 (post 0 of writer 1) after 1/12"},
 		"a reader gets two in the wrong order": {func(r *Record) { g := r.Readers[0].Given; g[1], g[2] = g[2], g[1] }, "from the start: given 1/12 (post 0 of writer 1) after 1/13"},
 		"a reader gets what is not there": {func(r *Record) {
-			r.Readers[2].Given = append(r.Readers[2].Given, Entry{chat.At(1, 3), foreign})
+			r.Readers[2].Given = append(r.Readers[2].Given, Entry{Position: chat.At(1, 3), ID: foreign})
 		}, "other room: EXTRA: was given 1/3"},
 		"a reader gets something else": {func(r *Record) { r.Readers[0].Given[0].ID = foreign }, "OTHER: was given 1/11 as a message of somebody else, the history has post 0 of writer 0"},
 		"a reader notes a fault":       {func(r *Record) { r.Readers[0].Faults = []string{"kicked"} }, "from the start: kicked"},

@@ -10,8 +10,10 @@
 //   - Every acknowledged post is in the history exactly once, unaltered, in its room, under its author.
 //   - What is in the history without an acknowledgement was in doubt when the load ended.
 //   - Positions of a room grow without a gap: also over a change of epoch the number in the room goes on.
-//   - A post that began after another one of the room was acknowledged comes after it.
-//   - Every reader was given every message of its room since it joined, once, in order.
+//   - A post that began after another one of the room was acknowledged comes after it. That holds for posts that came live, and for recovered
+//     ones among themselves, as far as they were lost together.
+//   - Every reader was given every message of its room since it joined, once, in order. What a failover took out of the room may have been
+//     given before, if it came back in a later epoch.
 //   - Refusals are 503 and nothing else.
 //
 // What stays the caller's duty: rooms that keep history, users with the right to post in them, enough endpoints per user

@@ -160,7 +160,7 @@ func (l *listener) message(m *client.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := &l.readers[i]
-	r.Given = append(r.Given, Entry{m.Pos, id})
+	r.Given = append(r.Given, Entry{m.Pos, id, m.Origin})
 	if err != nil {
 		r.note(err.Error())
 	}

@@ -44,6 +44,8 @@ var foreign = PostID{-1, -1}
 type Entry struct {
 	Position chat.Position
 	ID       PostID
+	// Origin is where a recovered message stood before a failover lost it; 0: it was not recovered.
+	Origin chat.Position
 }
 
 // Post is what happened to a post.

@@ -25,6 +25,8 @@ type Report struct {
 	// InDoubt posts were never acknowledged; StoredInDoubt of them are in the history all the same.
 	InDoubt       int `json:"inDoubt"`
 	StoredInDoubt int `json:"storedInDoubt"`
+	// Recovered messages were lost by a failover and stand in the history at another position, those of others included.
+	Recovered int `json:"recovered,omitempty"`
 	// Late posts were not made because the writer's others were under way.
 	Late            int     `json:"late"`
 	AcceptedASecond float64 `json:"acceptedASecond"`
@@ -130,6 +132,9 @@ func (rep *Report) count(record *Record) {
 		for _, e := range room.History {
 			stored[e.ID] = true
 			epochs[e.Position.Epoch()]++
+			if e.Origin != 0 {
+				rep.Recovered++
+			}
 		}
 	}
 	for _, epoch := range slices.Sorted(maps.Keys(epochs)) {
@@ -223,6 +228,9 @@ func (r *Report) String() string {
 		for _, e := range r.Epochs {
 			p("epoch %-5d %d messages", e.Epoch, e.Messages)
 		}
+	}
+	if r.Recovered > 0 {
+		p("recovered   %d messages", r.Recovered)
 	}
 	p("ack         %s", r.Ack)
 	p("delivery    %s", r.Delivery)

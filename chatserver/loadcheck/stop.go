@@ -125,7 +125,7 @@ func (h *historian) read(ctx context.Context) error {
 				if err != nil && len(room.Faults) < maxFaults {
 					room.Faults = append(room.Faults, err.Error())
 				}
-				room.History = append(room.History, Entry{page[k].Pos, id})
+				room.History = append(room.History, Entry{page[k].Pos, id, page[k].Origin})
 				h.last[i] = page[k].Pos
 			}
 		}

@@ -131,6 +131,16 @@ func (p *Pool) Say(room, author, text string) chat.Position {
 	return p.store(p.room(room), d)
 }
 
+// Recover brings a message back that Overtake has lost, as one at a new position.
+func (p *Pool) Recover(room string, lost chat.Message) chat.Position {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.room(room)
+	lost.Origin, lost.Pos = lost.Pos, chat.At(r.epoch, int64(len(r.messages)+1))
+	p.add(r, lost)
+	return lost.Pos
+}
+
 // NewEpoch moves the room on to the next epoch.
 func (p *Pool) NewEpoch(room string) {
 	p.mu.Lock()
@@ -222,14 +232,19 @@ func (p *Pool) store(r *Room, d chat.Draft) chat.Position {
 	m := chat.Message{
 		Room: r.id, Pos: chat.At(r.epoch, int64(len(r.messages)+1)), Author: d.Author, Text: d.Text, At: time.Now().UTC(),
 	}
-	r.messages = append(r.messages, m)
 	r.keys[key] = m.Pos
+	p.add(r, m)
+	return m.Pos
+}
+
+// add stores and delivers a message. The pool is locked.
+func (p *Pool) add(r *Room, m chat.Message) {
+	r.messages = append(r.messages, m)
 	for s := range p.sessions {
 		if s.joined[r] {
 			s.deliver(r, m)
 		}
 	}
-	return m.Pos
 }
 
 func digestOf(parts string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(parts))) }

@@ -252,6 +252,10 @@ func (s *session) deliver(r *Room, m chat.Message) {
 func messageElement(name string, r *Room, m chat.Message) string {
 	var text strings.Builder
 	_ = xml.EscapeText(&text, []byte(m.Text)) // a strings.Builder never fails
-	return fmt.Sprintf(`<%s id="grpchat" seqid="1" chanUri="%s" author="%s" authdisp="" alert="false" chatId="%d" ts="%s"><chat>%s</chat></%s>`,
-		name, r.URI, m.Author, int64(m.Pos), m.At.Format("2006-01-02T15:04:05.000000Z"), text.String(), name)
+	origin := ""
+	if m.Origin != 0 {
+		origin = fmt.Sprintf(` originChatId="%d"`, int64(m.Origin))
+	}
+	return fmt.Sprintf(`<%s id="grpchat" seqid="1" chanUri="%s" author="%s" authdisp="" alert="false" chatId="%d"%s ts="%s"><chat>%s</chat></%s>`,
+		name, r.URI, m.Author, int64(m.Pos), origin, m.At.Format("2006-01-02T15:04:05.000000Z"), text.String(), name)
 }

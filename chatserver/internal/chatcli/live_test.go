@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,31 @@ func TestTwoPeopleAtTheirTerminals(t *testing.T) {
 	bob.ends(0)
 	alice.types("quit")
 	alice.ends(1)
+}
+
+func TestARecoveredMessageIsMarkedAndNotShownTwice(t *testing.T) {
+	pool := clienttest.New(t, map[string]string{"alice@example.com": "x"}, "Desk")
+	alice := start(t, "alice", "x", pool.Listen().Addr)
+	alice.types("ready") // done when the history has been shown
+	alice.sees(`alice: ready$`)
+	pool.Say("Desk", "sip:bob@example.com", "seen")
+	alice.sees(`bob: seen$`)
+	lost := pool.Messages("Desk")[1:]
+	lost = append(lost, lost[0])
+	lost[1].Pos, lost[1].Text = lost[0].Pos+1, "not seen"
+	pool.Overtake("Desk", 1)
+	for _, m := range lost {
+		pool.Recover("Desk", m)
+	}
+	pool.Say("Desk", "sip:bob@example.com", "after")
+	for line := range alice.lines {
+		if strings.HasSuffix(line, "seen") && !strings.HasSuffix(line, "bob: (recovered) not seen") {
+			t.Errorf("shown: %s", line)
+		}
+		if strings.HasSuffix(line, "not seen") {
+			break
+		}
+	}
+	alice.sees(`bob: after$`)
+	alice.ends(0)
 }

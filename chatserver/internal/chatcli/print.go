@@ -28,9 +28,10 @@ type event struct {
 	DisplayName string `json:"displayName,omitempty"`
 	Text        string `json:"text,omitempty"`
 	Alert       bool   `json:"alert,omitempty"`
-	History     bool   `json:"history,omitempty"` // a message from before joining
-	Missing     int64  `json:"missing,omitempty"` // messages before this one that the server could not give
-	Tries       int    `json:"tries,omitempty"`   // how often a post was sent
+	History     bool   `json:"history,omitempty"`   // a message from before joining
+	Recovered   bool   `json:"recovered,omitempty"` // a failover had lost it
+	Missing     int64  `json:"missing,omitempty"`   // messages before this one that the server could not give
+	Tries       int    `json:"tries,omitempty"`     // how often a post was sent
 	Server      string `json:"server,omitempty"`
 	Site        string `json:"site,omitempty"`
 	Moved       bool   `json:"moved,omitempty"`  // to another site

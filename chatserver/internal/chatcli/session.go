@@ -27,6 +27,7 @@ type session struct {
 	current string // URI of the current room
 	posts   map[string]chan string
 	waiting sync.WaitGroup // posts that are not settled
+	shown   shown
 
 	mu     sync.Mutex
 	names  map[string]string // of rooms, by URI
@@ -77,7 +78,9 @@ func (n *session) follow() error {
 	for e := range n.client.Events() {
 		switch e := e.(type) {
 		case client.Message:
-			n.message(e, false)
+			if !n.shown.before(&e.Message) {
+				n.message(e, false)
+			}
 			if e.Author == n.client.User() {
 				n.heard(echo{e.RoomURI, e.Text})
 			}
@@ -138,8 +141,9 @@ func (n *session) message(m client.Message, history bool) {
 	author := cmp.Or(m.AuthorName, m.Author.User(), string(m.Author))
 	e := event{
 		Event: "message", Time: m.At, Room: m.RoomURI, Name: n.name(m.RoomURI), Position: fmt.Sprint(int64(m.Pos)), Epoch: m.Pos.Epoch(),
-		Seq: m.Pos.Seq(), Author: string(m.Author), DisplayName: m.AuthorName, Text: m.Text, Alert: m.Alert, History: history, Missing: m.Missing,
+		Seq: m.Pos.Seq(), Author: string(m.Author), DisplayName: m.AuthorName, Text: m.Text, Alert: m.Alert, History: history, Missing: m.Missing, Recovered: m.Origin != 0,
 	}
+	n.shown.add(&m.Message)
 	color := cyan
 	if m.Author == n.client.User() {
 		color = green
@@ -147,6 +151,9 @@ func (n *session) message(m client.Message, history bool) {
 	important := ""
 	if m.Alert {
 		important = p.paint(yellow, "(!) ")
+	}
+	if m.Origin != 0 {
+		important = p.paint(gray, "(recovered) ") + important
 	}
 	e.line = fmt.Sprintf("%s [%s] %s: %s%s", p.paint(gray, p.clock(m.At)), clean(e.Name), p.paint(color, clean(author)), important, indent(clean(m.Text)))
 	if m.Missing > 0 {

@@ -14,6 +14,8 @@
 // Of our own making, and ignored by pidgin-sipe:
 //
 //   - Attribute chatId of grpchat and msg is the message's chat.Position, in decimal.
+//   - Attribute originChatId, beside it, is the position that a message had before a failover lost it: it was recovered, and stands at a
+//     new position. Author and time are those of the post.
 //   - cmd:bccontext has, besides <last cnt="25"/>, the query <after chatId="P" cnt="200"/>: messages after position P. Both
 //     answer oldest first. An after reply whose chanib has attribute more="true" did not hold all: ask again after its last.
 //   - The chanib of an after reply has attribute fork="P" when the position that was asked from is of an overtaken epoch and the

@@ -80,17 +80,18 @@ const (
 )
 
 var (
-	to       = Ref{Envelope: "1336118680", Seq: "1"}
-	category = &chat.Category{ID: ship, Name: "Ship", ChatHistory: true, Invitations: true}
-	open     = Room{Category: category, Count: 3, Room: &chat.Room{ID: bridge, CategoryID: ship, Name: `Bridge & "Co"`, Description: "of the <ship>", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}}
-	secret   = Room{Category: category, Room: &chat.Room{ID: galley, CategoryID: ship, Name: "Galley", Privacy: chat.Secret, Type: chat.Auditorium, Invitations: chat.Off, Disabled: true}}
-	alice    = Participant{User: "sip:alice@example.test", Name: "Alice A."}
-	bob      = Participant{User: "sip:bob@example.test", Name: "Bob", Manager: true}
-	carol    = Participant{User: "sip:carol@example.test", Presenter: true}
-	dave     = Participant{User: "sip:dave@example.test", Manager: true, Presenter: true}
-	noon     = time.Date(2026, 11, 20, 12, 0, 0, 123456000, time.UTC)
-	hello    = chat.Message{Room: bridge, Pos: chat.At(1, 7), Author: alice.User, AuthorName: alice.Name, At: noon, Text: "hi <there> & you\r\nnext\tline \x01\ufffe end"}
-	loud     = chat.Message{Room: bridge, Pos: chat.At(1, 8), Author: bob.User, At: noon, Alert: true, Text: "fire", RTF: `{\rtf1 fire}`}
+	to        = Ref{Envelope: "1336118680", Seq: "1"}
+	category  = &chat.Category{ID: ship, Name: "Ship", ChatHistory: true, Invitations: true}
+	open      = Room{Category: category, Count: 3, Room: &chat.Room{ID: bridge, CategoryID: ship, Name: `Bridge & "Co"`, Description: "of the <ship>", Privacy: chat.Open, Type: chat.Normal, Invitations: chat.Inherit}}
+	secret    = Room{Category: category, Room: &chat.Room{ID: galley, CategoryID: ship, Name: "Galley", Privacy: chat.Secret, Type: chat.Auditorium, Invitations: chat.Off, Disabled: true}}
+	alice     = Participant{User: "sip:alice@example.test", Name: "Alice A."}
+	bob       = Participant{User: "sip:bob@example.test", Name: "Bob", Manager: true}
+	carol     = Participant{User: "sip:carol@example.test", Presenter: true}
+	dave      = Participant{User: "sip:dave@example.test", Manager: true, Presenter: true}
+	noon      = time.Date(2026, 11, 20, 12, 0, 0, 123456000, time.UTC)
+	hello     = chat.Message{Room: bridge, Pos: chat.At(1, 7), Author: alice.User, AuthorName: alice.Name, At: noon, Text: "hi <there> & you\r\nnext\tline \x01\ufffe end"}
+	recovered = chat.Message{Room: bridge, Pos: chat.At(2, 9), Origin: chat.At(1, 8), Author: bob.User, At: noon, Text: "saved"}
+	loud      = chat.Message{Room: bridge, Pos: chat.At(1, 8), Author: bob.User, At: noon, Alert: true, Text: "fire", RTF: `{\rtf1 fire}`}
 )
 
 func TestEncodeGolden(t *testing.T) {
@@ -124,6 +125,7 @@ func TestEncodeGolden(t *testing.T) {
 		{"grpchat", one(e.Delivery(&hello))},
 		{"grpchat-alert", one(e.Delivery(&loud))},
 		{"bccontext-fork", one(forked(e, chat.At(1, 5)))},
+		{"grpchat-recovered", one(e.Delivery(&recovered))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b strings.Builder

@@ -25,6 +25,9 @@ func (e *Encoder) appendMessage(b []byte, element string, m *chat.Message) []byt
 		b = append(b, ` alert="false"`...)
 	}
 	b = appendNumber(b, "chatId", int64(m.Pos))
+	if m.Origin != 0 {
+		b = appendNumber(b, "originChatId", int64(m.Origin))
+	}
 	b = appendAttr(b, "ts", stamp(m.At))
 	b = append(appendText(append(b, "><chat>"...), m.Text), "</chat>"...)
 	if m.RTF != "" && escapedLen(m.Text)+escapedLen(m.RTF) <= maxPost {

@@ -3,7 +3,7 @@
 //
 // Rules: one command per document; what users write is always escaped; names and URIs are compared as the server
 // spelled them; elements and attributes that are not known are skipped; a document that is no xccos document is an error.
-// The attributes chatId, lastChatId and more, and the query "after", are Chatpool's own (see Room and After).
+// The attributes chatId, originChatId, lastChatId and more, and the query "after", are Chatpool's own (see Room and After).
 package xccos
 
 // Namespace is the XML namespace of every document.

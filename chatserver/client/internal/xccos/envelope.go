@@ -107,6 +107,7 @@ type Message struct {
 	Name     string `xml:"authdisp,attr"`
 	Alert    string `xml:"alert,attr"`
 	Position string `xml:"chatId,attr"`
+	Origin   string `xml:"originChatId,attr"` // of a recovered message; else ""
 	Time     string `xml:"ts,attr"`
 	Text     string `xml:"chat"`
 	RTF      string `xml:"rtf"`

@@ -245,7 +245,7 @@ func TestSchemaIsReadyAfterMigration(t *testing.T) {
 	if err := p.SchemaReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := p.SchemaVersion(t.Context()); v != 2 || err != nil {
+	if v, err := p.SchemaVersion(t.Context()); v != 3 || err != nil {
 		t.Fatalf("version %d: %v", v, err)
 	}
 }
