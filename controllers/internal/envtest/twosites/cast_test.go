@@ -33,6 +33,8 @@ type cast struct {
 	home   *operator
 	backup *operator
 	over   chan struct{}
+	// by is by which link a site's operator reaches the other one's API server; nil: directly.
+	by map[*site]*link
 	// patience is how long it is waited for anything: limit, unless much is to happen.
 	patience time.Duration
 
@@ -353,23 +355,26 @@ func (c *cast) peer() string {
 	ctx, stop := context.WithCancel(c.t.Context())
 	defer stop()
 	for _, s := range []*site{home, backup} {
-		go s.playTokens(ctx, c.ns)
+		go s.playTokens(ctx, c.ns, "demo-peer-token")
 	}
 	var out bytes.Buffer
-	p := &plugin.Peering{Own: home.cluster(), Peer: backup.cluster(), Namespace: c.ns, Pool: "demo", Out: &out}
+	p := &plugin.Peering{
+		Own: home.cluster(), Peer: backup.cluster(), Namespace: c.ns, Pool: "demo", Out: &out,
+		OwnServer: c.by[backup].address(), PeerServer: c.by[home].address(),
+	}
 	if err := p.Run(ctx); err != nil {
 		c.t.Fatalf("kubectl chatpool peer: %v; it said:\n%s", err, out.String())
 	}
 	return out.String()
 }
 
-// playTokens fills in the token of the peer account as the token controller does.
-func (s *site) playTokens(ctx context.Context, ns string) {
+// playTokens fills in an account's token as the token controller does.
+func (s *site) playTokens(ctx context.Context, ns, name string) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for ; ctx.Err() == nil; <-tick.C {
 		secret := &corev1.Secret{}
-		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: "demo-peer-token"}, secret); err != nil {
+		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, secret); err != nil {
 			continue
 		}
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: secret.Annotations[corev1.ServiceAccountNameKey]}}

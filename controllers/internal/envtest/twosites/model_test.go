@@ -16,6 +16,7 @@ type world struct {
 	records int64    // how many were ever written
 	systems int64    // how many databases were ever made
 	faults  []string // what must never be
+	witness bool     // the servers' configuration says that there is one
 }
 
 func newWorld() *world {
@@ -226,7 +227,7 @@ func (w *world) watch() {
 	var first *chatServer
 	for _, s := range w.sides {
 		for _, v := range s.servers {
-			switch {
+			switch v.lapse(); {
 			case v.epoch == 0:
 			case first == nil:
 				first = v

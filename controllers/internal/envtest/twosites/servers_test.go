@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
@@ -24,6 +26,8 @@ type chatServer struct {
 	shut     int64 // epochs up to this one only the operator opens
 	shuts    int
 	watched  int // how often a neighbour was seen to beat
+
+	from, ends time.Time // of the right's term: when its ticket was given, when it ends; the zero time: never
 }
 
 // restart begins a new process.
@@ -33,6 +37,7 @@ func (v *chatServer) restart() {
 
 // look is what a server does all the time: it sees whether the epoch goes on, beats, and watches its neighbours.
 func (v *chatServer) look() {
+	v.lapse()
 	d := v.side.db
 	if !d.answers() {
 		return
@@ -59,7 +64,20 @@ func (v *chatServer) look() {
 	}
 }
 
+// lapse ends a right that was not renewed.
+func (v *chatServer) lapse() {
+	if v.epoch != 0 && v.over(v.ends) {
+		v.epoch, v.quiesced, v.watched = 0, 0, 0
+		v.shuts++
+	}
+}
+
+func (v *chatServer) over(ends time.Time) bool { return !ends.IsZero() && !time.Now().Before(ends) }
+
 func (v *chatServer) neighbour() bool {
+	if v.side.world.witness {
+		return false // its word has no end
+	}
 	for _, n := range v.side.servers {
 		if n.epoch != 0 {
 			return true
@@ -70,15 +88,40 @@ func (v *chatServer) neighbour() bool {
 
 func (v *chatServer) open(epoch int64, how string) {
 	v.epoch, v.how, v.quiesced, v.shut, v.watched = epoch, how, 0, 0, 0
+	v.from, v.ends = time.Time{}, time.Time{}
 	v.highest = max(v.highest, epoch)
 	v.side.world.watch()
 }
 
 func (v *chatServer) activation() adminapi.Activation {
-	return adminapi.Activation{Epoch: v.epoch, How: v.how, Quiesced: v.quiesced, Highest: v.highest, Ticket: v.ticket()}
+	v.lapse()
+	a := adminapi.Activation{Epoch: v.epoch, How: v.how, Quiesced: v.quiesced, Highest: v.highest}
+	if a.Ticket = fmt.Sprint(v.ticketHead(), time.Now().UnixNano()); v.epoch != 0 && !v.ends.IsZero() {
+		a.EndsInSeconds = time.Until(v.ends).Seconds()
+	}
+	return a
 }
 
-func (v *chatServer) ticket() string { return fmt.Sprintf("%s/%d/%d", v.name, v.instance, v.shuts) }
+func (v *chatServer) ticketHead() string {
+	return fmt.Sprintf("%s/%d/%d/", v.name, v.instance, v.shuts)
+}
+
+// term is what an Opening asks for, from its ticket on.
+func (v *chatServer) term(o adminapi.Opening) (from, ends time.Time, err error) {
+	rest, mine := strings.CutPrefix(o.Ticket, v.ticketHead())
+	at, wrong := strconv.ParseInt(rest, 10, 64)
+	from = time.Unix(0, at)
+	if !mine || wrong != nil || time.Since(from) > adminapi.TicketTime {
+		return from, ends, refuse(chat.Unavailable, "ticket", "it is not of now")
+	}
+	if o.KeepSeconds > 0 {
+		ends = from.Add(time.Duration(o.KeepSeconds * float64(time.Second)))
+	}
+	if v.over(ends) {
+		return from, ends, refuse(chat.Unavailable, "keepSeconds", "it is over")
+	}
+	return from, ends, nil
+}
 
 func refuse(kind chat.Kind, field, format string, args ...any) error {
 	return &chat.Error{Kind: kind, Field: field, Text: fmt.Sprintf(format, args...)}
@@ -86,14 +129,21 @@ func refuse(kind chat.Kind, field, format string, args ...any) error {
 
 // activate is POST /v1/activation.
 func (v *chatServer) activate(o adminapi.Opening) error {
+	v.lapse()
 	d := v.side.db
+	from, ends, err := v.term(o)
 	switch {
 	case o.Site != v.side.site:
 		return refuse(chat.Conflict, "site", "%q: this server is of %q", o.Site, v.side.site)
 	case o.Epoch < v.highest:
 		return refuse(chat.Conflict, "epoch", "%d: %d is known here", o.Epoch, v.highest)
-	case o.Ticket != v.ticket():
-		return refuse(chat.Unavailable, "ticket", "it is not of now")
+	case err != nil:
+		return err
+	case o.KeepSeconds > 0 && v.epoch == o.Epoch:
+		if from.After(v.from) {
+			v.from, v.ends = from, ends
+		}
+		return nil
 	case !d.writable():
 		return refuse(chat.Unavailable, "", "the database takes no writes")
 	case o.Epoch != d.newest():
@@ -102,10 +152,14 @@ func (v *chatServer) activate(o adminapi.Opening) error {
 		return refuse(chat.Conflict, "site", "epoch %d belongs to %q", o.Epoch, d.epochs[0].Site)
 	}
 	if d.closed >= o.Epoch {
+		if o.Join {
+			return refuse(chat.Unavailable, "epoch", "%d is closed", o.Epoch)
+		}
 		before := o.Epoch - 1
 		v.side.world.write(d, record{closed: &before})
 	}
 	v.open(o.Epoch, adminapi.ByOperator)
+	v.from, v.ends = from, ends
 	return nil
 }
 
