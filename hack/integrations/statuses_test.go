@@ -59,6 +59,8 @@ var (
 var readings = map[string]reading{
 	"home-serves":                             fine,
 	"backup-assisted-switches-the-address":    fine, // it serves already
+	"backup-salvages-what-home-had-not-sent":  fine,
+	"home-serves-and-its-witness-is-silent":   fine,
 	"backup-follows":                          fine,
 	"home-one-manifest-wants-backup":          fine,
 	"backup-bare-flip-and-home-silent":        fine,

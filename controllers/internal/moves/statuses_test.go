@@ -165,6 +165,7 @@ var scenes = []struct {
 	{"backup-salvages-what-home-had-not-sent", failover.Backup, []func(*failover.Observation){flipped, recorded, serving, func(o *failover.Observation) {
 		o.Address, o.Peer.Status.Role, o.Peer.Status.Epoch, o.Peer.Status.Shut, o.Peer.Database.Mode = true, failover.Fenced, 2, true, failover.Isolated
 	}}, ""},
+	{"home-serves-and-its-witness-is-silent", failover.Home, []func(*failover.Observation){func(o *failover.Observation) { o.Spec.Witness, o.Peer.Spec.Witness = true, true }}, ""},
 	{"backup-forced-claims", failover.Backup, []func(*failover.Observation){confirmed, standsStill}, failover.Claiming},
 	{"backup-forced-promotes", failover.Backup, []func(*failover.Observation){confirmed, standsStill, begun(failover.Forced, failover.Claiming), func(o *failover.Observation) {
 		o.Status.Claim = failover.Claim{Kind: failover.Forcing, Epoch: 2, Timeline: 1}
