@@ -212,6 +212,7 @@ func TestNamesOfObjectsExist(t *testing.T) {
 		case strings.Contains(code, `"`+name+`"`), strings.Contains(code, `"`+name+`-"`):
 		case name == "-db-chat", name == "-db-compliance": // -db and the role's name
 		case strings.HasPrefix(name, "-db-") && strings.Contains(code, `"`+strings.TrimPrefix(name, "-db")+`"`):
+		case name == "-witness-token": // of kubectl chatpool witness
 		case name == "-peer-token", name == "-peer-home", name == "-peer-backup": // of kubectl chatpool peer; -peer- and the site's name
 		case name == "-database": // a Secret that the reader makes
 		default:

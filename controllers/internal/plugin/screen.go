@@ -79,6 +79,7 @@ func Show(out io.Writer, v View) error {
 	for _, s := range v.sites() {
 		b.WriteString(silence(v, s))
 		b.WriteString(middle(s))
+		b.WriteString(salvaging(v, s))
 		for _, t := range troubles(v, s) {
 			b.WriteString(t)
 		}
@@ -209,6 +210,19 @@ func middle(s Seen) string {
 		}
 	}
 	return b
+}
+
+// salvaging tells of a salvage that is not completed.
+func salvaging(v View, s Seen) string {
+	if !s.Answers() || s.Pool.Status.Salvage == nil || s.Pool.Status.Salvage.State == v1alpha1.SalvageCompleted {
+		return ""
+	}
+	st := s.Pool.Status.Salvage
+	b := fmt.Sprintf("\n%s: salvage of epoch %d from %s: %s\n", s.Name, st.Epoch, st.FromSite, found(st))
+	if st.Waiting != "" {
+		b += fmt.Sprintf("  %-10s %s\n", "waits for", st.Waiting)
+	}
+	return b + fmt.Sprintf("  %-10s %s\n", "more", v.command("salvage", ""))
 }
 
 // since is a time by the clock of the operator that wrote it.

@@ -102,3 +102,17 @@ func TestTheSalvageIsShownByRoom(t *testing.T) {
 		})
 	}
 }
+
+func TestTheStatusTellsOfASalvageUntilItIsCompleted(t *testing.T) {
+	for state, says := range map[string]bool{v1alpha1.SalvageRunning: true, v1alpha1.SalvageCompleted: false} {
+		var out bytes.Buffer
+		if err := Show(&out, view(aPool(failover.Home, overtaken...), aPool(failover.Backup, salvages(state, "its database does not answer")...))); err != nil {
+			t.Fatal(err)
+		}
+		want := "backup: salvage of epoch 1 from home: 160 found, 90 recovered, 12 resent by their authors, 1 of 3 rooms done\n" +
+			"  waits for  its database does not answer\n  more       kubectl chatpool salvage -n chat trading\n"
+		if got := strings.Contains(out.String(), want); got != says {
+			t.Errorf("%s: %t\n%s", state, got, out.String())
+		}
+	}
+}
