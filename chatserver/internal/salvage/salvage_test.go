@@ -62,6 +62,9 @@ func TestATailComesBack(t *testing.T) {
 	if d := got.Details[0]; d != (adminapi.RoomSalvage{Room: "Desk", Found: 450, Recovered: 448, Resent: 2, Done: true}) {
 		t.Errorf("%+v", d)
 	}
+	if !slices.Contains(got.Details, adminapi.RoomSalvage{Room: "Fresh (recovered 1)", Found: 3, Recovered: 3, Recreated: true, Done: true}) {
+		t.Errorf("%+v", got.Details)
+	}
 	for _, want := range []string{
 		`room "Gone" was removed here since the fork: 7 posts of home went with it`,
 		`room "Fresh" was made at home: it is made anew here, disabled`,

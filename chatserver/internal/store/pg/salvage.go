@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +34,7 @@ func (s *Store) Salvage(ctx context.Context, tail adminapi.Tail) (*Salvage, erro
 	}
 	opening, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := s.connect("salvage", "on")(opening)
+	conn, err := s.salvageSession(opening)
 	if err != nil {
 		return nil, unavailable("begin to salvage", err)
 	}
@@ -48,6 +49,21 @@ func (s *Store) Salvage(ctx context.Context, tail adminapi.Tail) (*Salvage, erro
 	}
 	x.stop = context.AfterFunc(ctx, func() { conn.PgConn().Conn().Close() }) // a COMMIT has no deadline
 	return x, nil
+}
+
+// salvageSession is a connection that the database ends by itself, soon after the server at its other end is gone or stands still: another one
+// waits for the lock.
+func (s *Store) salvageSession(ctx context.Context) (*pgx.Conn, error) {
+	c, err := s.settings("salvage", "on")
+	if err != nil {
+		return nil, err
+	}
+	idle := extentTime + prepareTimeout // while the other database is read
+	for name, d := range map[string]time.Duration{"idle_session_timeout": idle, "tcp_user_timeout": 2 * deadPeer} {
+		c.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
+	}
+	c.RuntimeParams["tcp_keepalives_idle"], c.RuntimeParams["tcp_keepalives_interval"], c.RuntimeParams["tcp_keepalives_count"] = "3", "3", "3"
+	return pgx.ConnectConfig(ctx, c)
 }
 
 // Close gives the right up.
