@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"io/fs"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -76,12 +78,41 @@ func TestWhatAPoolWithTwoSitesSaysIsExplained(t *testing.T) {
 	}
 }
 
+// TestMain keeps the program that buildPlugin makes until all tests have ended.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir) //nolint:errcheck // it is in the folder for such things
+	}
+	os.Exit(code)
+}
+
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// buildPlugin makes kubectl-chatpool, once for all tests.
+func buildPlugin(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "docs"); built.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-o", built.dir, "chatpool.dev/controllers/cmd/kubectl-chatpool").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("build kubectl-chatpool: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "kubectl-chatpool")
+}
+
 // Commands of kubectl chatpool are held against what they say of themselves.
 func TestCommandsOfThePluginExist(t *testing.T) {
-	plugin := filepath.Join(t.TempDir(), "kubectl-chatpool")
-	if out, err := exec.Command("go", "build", "-o", plugin, "chatpool.dev/controllers/cmd/kubectl-chatpool").CombinedOutput(); err != nil {
-		t.Fatalf("build kubectl-chatpool: %v\n%s", err, out)
-	}
+	plugin := buildPlugin(t)
 	helps := map[string]string{}
 	each(t, `\bkubectl chatpool ([a-z][a-z-]*)([^#]*)`, func(d doc, m []string) {
 		help, ok := helps[m[1]]

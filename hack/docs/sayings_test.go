@@ -98,10 +98,7 @@ func TestWhatASiteWaitsForAndRefusesIsExplained(t *testing.T) {
 
 // Every command of kubectl chatpool stands on the page about two sites, and every flag of its own somewhere in these pages.
 func TestEveryCommandOfThePluginIsExplained(t *testing.T) {
-	plugin := filepath.Join(t.TempDir(), "kubectl-chatpool")
-	if out, err := exec.Command("go", "build", "-o", plugin, "chatpool.dev/controllers/cmd/kubectl-chatpool").CombinedOutput(); err != nil {
-		t.Fatalf("build kubectl-chatpool: %v\n%s", err, out)
-	}
+	plugin := buildPlugin(t)
 	help := func(args ...string) string {
 		out, err := exec.Command(plugin, append(args, "--help")...).Output()
 		if err != nil {
