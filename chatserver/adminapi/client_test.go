@@ -76,6 +76,14 @@ func TestCallsOnTheWire(t *testing.T) {
 			_, err := c.Quiesce(ctx, 2)
 			return err
 		}, `POST /v1/quiesce {"epoch":2}`},
+		"Salvage": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Salvage(ctx, adminapi.Salvaging{Tail: adminapi.Tail{Epoch: 1, Timeline: 2, LSN: 0x3000060}, Site: "home", Host: "h", Port: 5432})
+			return err
+		}, `POST /v1/salvage {"epoch":1,"timeline":2,"lsn":"0/3000060","site":"home","host":"h","port":5432}`},
+		"Salvages": {func(ctx context.Context, c *adminapi.Client) error {
+			_, err := c.Salvages(ctx)
+			return err
+		}, `GET /v1/salvage `},
 		"Database": {func(ctx context.Context, c *adminapi.Client) error {
 			_, err := c.Database(ctx)
 			return err

@@ -152,7 +152,7 @@ func (l *listener) message(m *client.Message) {
 	}
 	id, err := l.run.recognise(&m.Message)
 	l.run.meter.delivered()
-	if l.timed && id != foreign {
+	if l.timed && id != foreign && m.Origin == 0 {
 		if started, ok := l.run.started(id); ok {
 			l.run.meter.deliveryTook(l.run.now() - started)
 		}
