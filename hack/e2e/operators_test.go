@@ -61,6 +61,7 @@ func TestOperatorsDie(t *testing.T) {
 			if death.whose == "new" {
 				victim = to
 			}
+			freshOperator(t, victim)
 			d.underMoves(t, func(load *loadcheck.Run) {
 				accepts(t, load, time.Minute)
 				d.dieAt(t, victim, death.point)
@@ -96,6 +97,13 @@ func failpoints(t testing.TB, site string, on bool) {
 		patch = fmt.Sprintf(`[{"op":"replace","path":"/spec/template/spec/containers/0/args","value":%s}]`, without(args, "--failpoints"))
 	}
 	at(t, site, "-n", "chatpool-system", "patch", "deployment", operator, "--type=json", "-p", patch)
+	at(t, site, "-n", "chatpool-system", "rollout", "status", "deployment/"+operator, "--timeout=55s")
+}
+
+// freshOperator replaces a site's operator: Kubernetes lets a pod that has died before wait longer each time.
+func freshOperator(t testing.TB, site string) {
+	t.Helper()
+	at(t, site, "-n", "chatpool-system", "delete", "pod", "-l", "app.kubernetes.io/name="+operator)
 	at(t, site, "-n", "chatpool-system", "rollout", "status", "deployment/"+operator, "--timeout=55s")
 }
 
