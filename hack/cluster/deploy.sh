@@ -17,7 +17,7 @@ CNPG=github.com/cloudnative-pg/cloudnative-pg
 
 # apply FILE: server-side, since the definitions are too large for the client-side kind.
 apply() {
-  k apply --server-side --force-conflicts=false -f "$1" >"$C/apply.log" 2>&1 ||
+  k apply --server-side --force-conflicts -f "$1" >"$C/apply.log" 2>&1 ||
     fail_with_log "applying ${1##*/} to $SITE failed" "$C/apply.log" \
       "see the message; if another tool owns a field, take that tool's change back or begin anew with down.sh"
 }

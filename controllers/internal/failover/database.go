@@ -34,6 +34,7 @@ type Database struct {
 	Data     Data
 	Mode     Mode
 	Closing  bool   // Open, and ordered to become a standby
+	Opening  bool   // in recovery, and ordered to open
 	System   uint64 // PostgreSQL's system identifier: two databases that were not copied from one another differ in it
 	Timeline int64
 	LSN      int64   // the end of what it holds

@@ -112,7 +112,7 @@ func (v *view) take(k Kind, token string) bool {
 		return v.record(k)
 	case db.in(Open):
 		return v.isolate(k)
-	case k != Planned && !v.received(k):
+	case k != Planned && !db.Opening && !v.received(k):
 		return true
 	}
 	if k == Planned && v.s.Transition.Step == Promoting && v.StepFor > v.Limits.StepLimit {

@@ -47,6 +47,8 @@ func (r *round) gather(ctx context.Context) error {
 // gatherPeer reads the other site: its beat first, so that its status is never older than the beat.
 func (r *round) gatherPeer(ctx context.Context) {
 	m, to := r.memory, &r.observed.Peer
+	ctx, cancel := m.patience(ctx, time.Now())
+	defer cancel()
 	annotations, err := r.Peers.Beat(ctx, r.pool, r.pair)
 	var peer *v1alpha1.ChatPool
 	if err == nil {
@@ -63,7 +65,7 @@ func (r *round) gatherPeer(ctx context.Context) {
 			m.peer, r.seen.peer, to.Live = peer, peer, true
 		}
 	}
-	r.seen.peerErr = err
+	r.seen.peerErr, m.mutePeer = err, err != nil
 	to.SilentFor, to.Confirming = now.Sub(m.counterAt), m.confirming
 	if m.peer == nil {
 		return

@@ -1,6 +1,7 @@
 package moves
 
 import (
+	"context"
 	"time"
 
 	"chatpool.dev/api/v1alpha1"
@@ -47,7 +48,10 @@ type memory struct {
 	action  failover.ActionKind // of the last round
 	wroteAt time.Time           // when the status was last written
 	mute    map[string]bool     // servers that did not answer the last time
-	refused string              // what was last told of it
+
+	mutePeer  bool      // the other site did not answer the last time
+	patientAt time.Time // when it was last waited for at length
+	refused   string    // what was last told of it
 }
 
 // remember gives the memory of a pool; another object of the same name begins anew.
@@ -142,4 +146,20 @@ func (m *memory) lag(d failover.Database, source failover.Database, now time.Tim
 		l.Bytes = source.LSN - d.LSN
 	}
 	return l
+}
+
+// How long the other site is waited for when it did not answer the last time, and how often all the same as long as it may
+// take: a site that moves without the other one would wait for it in every step.
+const (
+	shortWait = 500 * time.Millisecond
+	longWaits = 10 * time.Second
+)
+
+// patience bounds the reads of the other site.
+func (m *memory) patience(ctx context.Context, now time.Time) (context.Context, context.CancelFunc) {
+	if !m.mutePeer || now.Sub(m.patientAt) > longWaits {
+		m.patientAt = now
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, shortWait)
 }

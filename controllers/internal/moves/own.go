@@ -222,7 +222,7 @@ func (s *own) database() failover.Database {
 	}
 	d.Known, d.Data, d.Beat = true, failover.DataPresent, f.Beat
 	d.Mode = modeOf(c, f)
-	d.Closing = d.Mode == failover.Open && c.Follows()
+	d.Closing, d.Opening = d.Mode == failover.Open && c.Follows(), d.Mode != failover.Open && !c.Follows()
 	d.Strayed = c.Annotations[naming.AnnotationStrayed] != ""
 	d.Rewind = failover.RewindFailed // a copy is always safe; rewinding comes with salvage
 	if f.SystemIdentifier != nil {

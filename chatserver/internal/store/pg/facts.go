@@ -81,7 +81,8 @@ func (q *inquiry) identity(ctx context.Context) error {
 }
 
 // timeline: the name of the segment that is written tells it at once, the control file with the next checkpoint only.
-// A follower's receiver tells it to roles with pg_read_all_stats.
+// A follower's receiver tells it to roles with pg_read_all_stats, as long as there is one; after it the files that it wrote do,
+// which are named after the timeline that they are of.
 func (q *inquiry) timeline(ctx context.Context) error {
 	if !q.facts.InRecovery {
 		var hex string
@@ -92,7 +93,8 @@ func (q *inquiry) timeline(ctx context.Context) error {
 		q.facts.Timeline = &t
 		return err
 	}
-	return q.conn.QueryRow(ctx, `SELECT greatest((SELECT received_tli FROM pg_stat_wal_receiver), timeline_id)
+	return q.conn.QueryRow(ctx, `SELECT greatest((SELECT received_tli FROM pg_stat_wal_receiver), timeline_id,
+ (SELECT max(('x' || substr(name, 1, 8))::bit(32)::bigint) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'))
 FROM pg_control_checkpoint()`).Scan(&q.facts.Timeline)
 }
 
