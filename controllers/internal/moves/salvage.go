@@ -42,10 +42,10 @@ func (r *round) salvage(ctx context.Context, a failover.Action) error {
 	return err
 }
 
-// recall reads how a salvage ended of which the status still says that it runs: the operator died before it could say so.
+// recall reads how a salvage ended of which the status still says that it runs: the database says first that it is done.
 func (r *round) recall(ctx context.Context) {
 	st := r.pool.Status.Salvage
-	if st == nil || st.State != v1alpha1.SalvageRunning || r.memory.salvage != nil {
+	if st == nil || st.State != v1alpha1.SalvageRunning {
 		return
 	}
 	done := slices.ContainsFunc(r.observed.Database.Salvaged, func(t failover.Tail) bool { return t.Epoch == st.Epoch })
@@ -56,7 +56,7 @@ func (r *round) recall(ctx context.Context) {
 		all, err := c.Salvages(ctx)
 		for _, s := range slices.Backward(all.Salvages) {
 			if s.Site == st.FromSite && s.Epoch == st.Epoch && s.State == adminapi.SalvageDone {
-				r.memory.salvage = &s
+				r.memory.salvage, r.memory.salvageErr = &s, ""
 			}
 		}
 		return err
