@@ -334,6 +334,16 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				t.Fatal("a right that there was not is renewed")
 			}
 		},
+		"a right runs out before it is noticed": func(*rapid.T) {
+			s := w.pick()
+			if left := s.term.ends - w.now; left > 0 {
+				before := s.frozen
+				s.frozen = true
+				w.pass(left)
+				w.check()
+				s.frozen = before
+			}
+		},
 		"the operator shuts one": func(*rapid.T) {
 			if s := w.pick(); !s.frozen {
 				s.deactivate(w.now)
