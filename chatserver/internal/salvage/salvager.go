@@ -19,7 +19,7 @@ const (
 	// pageRows is how many messages are appended in one transaction.
 	pageRows = 200
 	// answerTime is how long a call waits to learn whether the other database is the one that is meant.
-	answerTime = 5 * time.Second
+	answerTime = 1500 * time.Millisecond
 	// elsewhereTime is how long another server is left alone that was found at work.
 	elsewhereTime = 2 * time.Second
 	// mostDetails is how many rooms an answer tells of.

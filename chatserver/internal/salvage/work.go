@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"chatpool.dev/chatserver/adminapi"
 	"chatpool.dev/chatserver/chat"
@@ -52,6 +53,17 @@ func (w *work) do(ctx context.Context) error {
 		return errElsewhere
 	}
 	defer w.here.Close()
+	if err = w.alone(ctx); err != nil && ctx.Err() == nil {
+		if waiting := w.here.Wait(ctx, reason(err)); waiting != nil {
+			w.log.Debug("why a salvage waits is not recorded", "err", waiting)
+		}
+	}
+	return err
+}
+
+// alone works with the right to.
+func (w *work) alone(ctx context.Context) error {
+	var err error
 	if w.there, err = w.store.Overtaken(ctx, w.Host, w.Port); err != nil {
 		return err
 	}
@@ -60,12 +72,7 @@ func (w *work) do(ctx context.Context) error {
 		return err
 	}
 	w.begun()
-	if err = w.through(ctx); err != nil && ctx.Err() == nil {
-		if waiting := w.here.Wait(ctx, reason(err)); waiting != nil {
-			w.log.Debug("why a salvage waits is not recorded", "err", waiting)
-		}
-	}
-	return err
+	return w.through(ctx)
 }
 
 // maxReason bounds the recorded reason, in bytes.
@@ -73,7 +80,7 @@ const maxReason = 500
 
 func reason(err error) string {
 	s := err.Error()
-	return s[:min(len(s), maxReason)]
+	return strings.ToValidUTF8(s[:min(len(s), maxReason)], "")
 }
 
 func (w *work) through(ctx context.Context) error {
