@@ -8,8 +8,11 @@ import (
 func TestAKubeconfigThatCouldDoHarmIsRefused(t *testing.T) {
 	const good = `{clusters: [{name: c, cluster: {server: "https://10.0.0.1:6443"}}], users: [{name: u, user: {token: t}}],
 contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x}`
-	if _, err := (&Connector{}).open([]byte(good)); err != nil {
-		t.Fatalf("a plain one is refused: %v", err)
+	if l, err := (&Connector{}).open([]byte(good)); err != nil || l.Namespace != "" {
+		t.Fatalf("a plain one: %v, %+v", err, l)
+	}
+	if l, err := (&Connector{}).open([]byte(strings.Replace(good, "user: u}", "user: u, namespace: chat}", 1))); err != nil || l.Namespace != "chat" {
+		t.Fatalf("one with a namespace: %v, %+v", err, l)
 	}
 	for sentence, c := range map[string]struct{ from, to, says string }{
 		"it runs a program":       {"token: t", "exec: {command: /bin/sh, apiVersion: client.authentication.k8s.io/v1}", "runs a program"},

@@ -14,7 +14,11 @@ import (
 	"chatpool.dev/controllers/internal/plugin"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -125,6 +129,48 @@ func (w *third) rounds(s *site, n int64, what string, ok func() error) {
 	})
 }
 
+// The kubeconfig of the witness is good for its Lease and nothing else.
+func TestTheWitnessAccountMayGetAndUpdateOneLease(t *testing.T) {
+	w := linked(t)
+	w.create(home)
+	w.create(backup)
+	w.make()
+	w.make() // again: nothing changes
+	secret := &corev1.Secret{}
+	if err := backup.Client.Get(t.Context(), client.ObjectKey{Namespace: w.cast.ns, Name: "demo-witness"}, secret); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig(secret.Data[naming.KeyKubeconfig])
+	if err != nil {
+		t.Fatal(err)
+	}
+	as, err := client.New(config, client.Options{Scheme: home.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease := &coordinationv1.Lease{}
+	if err := as.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "demo"}, lease); err != nil {
+		t.Error(err)
+	}
+	if err := as.Update(t.Context(), lease); err != nil {
+		t.Error(err)
+	}
+	other := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "other"}}
+	for what, err := range map[string]error{
+		"make another":   as.Create(t.Context(), other),
+		"read another":   as.Get(t.Context(), client.ObjectKeyFromObject(other), other),
+		"list them":      as.List(t.Context(), &coordinationv1.LeaseList{}, client.InNamespace(w.ns)),
+		"delete it":      as.Delete(t.Context(), lease),
+		"patch it":       as.Patch(t.Context(), lease, client.RawPatch(types.MergePatchType, []byte("{}"))),
+		"read the token": as.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "demo-witness-token"}, &corev1.Secret{}),
+		"read the pool":  as.Get(t.Context(), client.ObjectKey{Namespace: w.cast.ns, Name: "demo"}, &v1alpha1.ChatPool{}),
+	} {
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("it may %s: %v", what, err)
+		}
+	}
+}
+
 // Home's operator is dead and its API server cannot be reached, while its servers live. Backup takes over without a
 // person's confirmation, and when its first server opens, home's rights have run out.
 func TestTheWitnessStandsInForAPerson(t *testing.T) {
@@ -198,6 +244,9 @@ func TestAPoolGetsAWitness(t *testing.T) {
 	}
 	ask(w.world, func() any { w.world.sides["home"].servers[1].restart(); return nil })
 	w.eventually("the server that started anew to join", func() error { return w.serves(home, 1) })
+	w.home.stop()
+	w.home.start()
+	w.rounds(home, 2, "a new process renews what it held", func() error { return w.serves(home, 1) })
 	for _, to := range []struct {
 		state v1alpha1.PoolState
 		site  *site
