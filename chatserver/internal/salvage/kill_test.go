@@ -300,8 +300,8 @@ func salvageBy(rt *rapid.T, pods []*pod, in adminapi.Salvaging) adminapi.Salvage
 	return out
 }
 
-// The primary of the active site crashes in the middle, and the server loses its right for a while.
-func TestItGoesOnAfterACrashAndANewActivation(t *testing.T) {
+// The primary of the active site crashes in the middle, the server loses its right for a while, and then stops; another one goes on.
+func TestItGoesOnAfterACrashAndOnAnotherServer(t *testing.T) {
 	t.Parallel()
 	var r chat.Room
 	const many = 320
@@ -313,8 +313,8 @@ func TestItGoesOnAfterACrashAndANewActivation(t *testing.T) {
 	p := start(t, "b", home, 2)
 	f.record(p)
 	p.salvor.rows = 2
-	crash, stopped := many/8, many/4
-	steps, crashed := 0, make(chan struct{})
+	crash, shut, stop := many/8, many/4, many*3/8
+	steps, crashed, stopping := 0, make(chan struct{}), make(chan struct{})
 	p.salvor.between = func(string) error {
 		switch steps++; steps {
 		case crash:
@@ -323,23 +323,33 @@ func TestItGoesOnAfterACrashAndANewActivation(t *testing.T) {
 				return err
 			}
 			return f.server.StartMirror()
-		case stopped:
+		case shut:
 			p.right.epoch.Store(0)
+		case stop:
+			close(stopping)
 		}
 		return nil
 	}
-	again := false
-	var got adminapi.Salvage
-	eventually(t, "the salvage is done", func() bool {
-		var err error
-		got, err = p.salvor.Salvage(context.Background(), in)
-		if chat.Is(err, chat.Conflict) {
+	again, stopped := false, false
+	eventually(t, "the salvage goes on", func() bool {
+		if _, err := p.salvor.Salvage(context.Background(), in); chat.Is(err, chat.Conflict) {
 			again = true
 			p.right.epoch.Store(2)
 		}
-		return err == nil && got.State == adminapi.SalvageDone
+		select {
+		case <-stopping:
+			stopped = true
+		default:
+		}
+		return stopped
 	})
 	<-crashed
+	p.stop()
+	if done := pgtest.Scalar[bool](t, home, `SELECT done FROM salvage`); done {
+		t.Error("done before the other server is asked")
+	}
+	p = start(t, "c", home, 2)
+	got := p.salvage(in)
 	if !again || got.Found != many || got.Recovered != many || recovered(t, home) != many {
 		t.Errorf("again %v, %+v, %d rows", again, got, recovered(t, home))
 	}

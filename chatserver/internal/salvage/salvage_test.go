@@ -166,7 +166,12 @@ func (p *pod) strays(f *fork, conn string, in adminapi.Salvaging, desk chat.Room
 		other := in
 		c.spoil(&other)
 		var e *chat.Error
-		if _, err := p.salvor.Salvage(context.Background(), other); !chat.Is(err, chat.Unavailable) || !errors.As(err, &e) || e.Field != c.field {
+		var err error
+		eventually(t, name+" is refused", func() bool {
+			_, err = p.salvor.Salvage(context.Background(), other)
+			return err != nil
+		})
+		if !chat.Is(err, chat.Unavailable) || !errors.As(err, &e) || e.Field != c.field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
