@@ -26,6 +26,9 @@
 //     where the database's name leads is looked up again every 5 s while it takes none, and each change drops the others.
 //   - Behind a gate a database that takes no writes is read as far as it has replayed. Who is in a room is then noted in
 //     memory, and written when the database takes writes.
+//   - What an overtaken database alone has is appended like posts: under the gate, with the room's row locked, in the session that holds the
+//     advisory lock of salvage, and in one transaction with the record of how far that is. That a salvage is done is told only when it
+//     is known to be on the mirror: the other database is given up for it.
 //   - All changes of the catalog are made under the lock of one row: revisions become visible in order.
 //
 // Errors are of the kinds of chat.Error. Whatever the database cannot do now is Unavailable.
