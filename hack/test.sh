@@ -55,7 +55,7 @@ cluster() {
 }
 clients() { mkdir -p bin && CGO_ENABLED=0 $go build -trimpath -o bin/ ./chatserver/cmd/chat ./controllers/cmd/kubectl-chatpool; }
 # What two sites do when things go wrong takes long, and has a stage of its own; a planned move is in both.
-disasters='^Test(AssistedMove|ARebuiltHomeJoins|PowerReturns|OneManifestAloneMovesNothing|OperatorsDie)$'
+disasters='^Test(ForcedMove|ATailIsSalvaged|AssistedMove|ARebuiltHomeJoins|PowerReturns|OneManifestAloneMovesNothing|OperatorsDie)$'
 e2e() { clients && $go test -count=1 -v -timeout 50m -tags e2e -skip "$disasters" ./hack/e2e/...; }
 dr() { clients && $go test -count=1 -v -timeout 50m -tags e2e -run "$disasters|^TestPlannedMoves$" ./hack/e2e/...; }
 soak() { clients && SOAK=${SOAK:-1h} $go test -count=1 -v -timeout 24h -tags 'e2e soak' -run TestSoak ./hack/e2e/...; }

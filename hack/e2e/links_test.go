@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,11 +49,14 @@ func (l link) rule(t testing.TB, verb string) {
 		t.Fatal(err)
 	}
 	for _, path := range found {
-		for _, chain := range []string{"FORWARD", "OUTPUT"} {
-			_, err := try(t.Context(), 10*time.Second, "", "ip", "netns", "exec", filepath.Base(path),
-				"iptables", "-w", verb, chain, "-d", l.host, "-p", "tcp", "--dport", l.port, "-j", "DROP")
+		for _, rule := range [][]string{ // both ways: what is on its way back is not to arrive either
+			{"FORWARD", "-d", l.host, "-p", "tcp", "--dport", l.port}, {"OUTPUT", "-d", l.host, "-p", "tcp", "--dport", l.port},
+			{"FORWARD", "-s", l.host, "-p", "tcp", "--sport", l.port}, {"INPUT", "-s", l.host, "-p", "tcp", "--sport", l.port},
+		} {
+			args := append([]string{"netns", "exec", filepath.Base(path), "iptables", "-w", verb}, append(rule, "-j", "DROP")...)
+			_, err := try(context.Background(), 10*time.Second, "", "ip", args...)
 			if err != nil && (verb == "-I" || !strings.Contains(err.Error(), "does a matching rule exist")) {
-				t.Errorf("%s %s of %s: %v", verb, chain, filepath.Base(path), err)
+				t.Errorf("%s: %v", strings.Join(args, " "), err)
 			}
 		}
 	}
