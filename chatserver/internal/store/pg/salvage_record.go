@@ -88,7 +88,7 @@ func (x *Salvage) Finish(ctx context.Context) error {
 // Wait records why it does not go on; "": it does. What is not begun has nothing recorded.
 func (x *Salvage) Wait(ctx context.Context, why string) error {
 	return x.change(ctx, func(context.Context, int64) ([]statement, error) {
-		return []statement{{`UPDATE salvage SET waiting = $4` + thisSalvage + ` AND waiting <> $4`, append(x.key(), why)}}, nil
+		return []statement{{`UPDATE salvage SET waiting = $4` + thisSalvage + ` AND waiting <> $4 AND NOT done`, append(x.key(), why)}}, nil
 	})
 }
 
