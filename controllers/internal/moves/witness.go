@@ -2,7 +2,6 @@ package moves
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,7 +38,7 @@ func (r *round) gatherWitness(ctx context.Context) {
 		o.Witness, err = r.memory.seat.Look(ctx, q)
 	}
 	r.seen.witnessErr = err
-	if o.Witness.State == failover.WitnessFree && !r.peerIsBound() {
+	if o.Witness.State == failover.WitnessFree && !(r.peerIsBound() && r.mayBind()) {
 		o.Witness.State = failover.WitnessDenied
 	}
 }
@@ -91,31 +90,25 @@ func (r *round) peerIsBound() bool {
 	return o.Witness.Epoch >= known && (!o.Peer.Known || o.Peer.Spec.Witness)
 }
 
+// mayBind tells whether this site may bind itself to the witness, after which the other one takes a free Lease for proof:
+// not while a server's right has no end, or may have none.
+func (r *round) mayBind() bool {
+	own, o := r.seen.own, r.observed
+	for _, d := range own.said {
+		if d.Activation.Epoch > 0 && d.Activation.EndsInSeconds == 0 {
+			return false
+		}
+	}
+	return o.Servers.Epoch == 0 || o.Witness.Epoch >= r.known() || len(own.said) == len(own.pods)
+}
+
 // acquireWitness takes the Lease.
 func (r *round) acquireWitness(ctx context.Context, a failover.Action) error {
 	q, err := r.question(ctx)
-	if err == nil {
-		err = r.mayBind(a.Epoch)
-	}
 	if err != nil {
 		return err
 	}
 	return r.memory.seat.Acquire(ctx, q, a.Epoch)
-}
-
-// mayBind says why the site may not yet bind itself to the witness, after which the other one takes a free Lease for proof:
-// a server's right has no end, or may have none.
-func (r *round) mayBind(epoch int64) error {
-	own := r.seen.own
-	for name, d := range own.said {
-		if d.Activation.Epoch > 0 && d.Activation.EndsInSeconds == 0 {
-			return fmt.Errorf("server %s is to get a right that ends before", name)
-		}
-	}
-	if r.observed.Servers.Epoch > 0 && r.observed.Witness.Epoch < epoch && len(own.said) < len(own.pods) {
-		return errors.New("each server is to answer before: its right may have no end")
-	}
-	return nil
 }
 
 func (r *round) yieldWitness(ctx context.Context, _ failover.Action) error {

@@ -175,6 +175,7 @@ func TestTheWitnessAccountMayGetAndUpdateOneLease(t *testing.T) {
 // person's confirmation, and when its first server opens, home's rights have run out.
 func TestTheWitnessStandsInForAPerson(t *testing.T) {
 	w := witnessed(t)
+	w.patience = 2 * limit // silence, then the Lease, then the claim
 	w.home.stop()
 	w.cutSites(true)
 	w.want(v1alpha1.FailedOver, backup)
