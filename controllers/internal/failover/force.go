@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -119,7 +120,16 @@ func (v *view) wordKind(byHand bool) CommandKind {
 
 // silenceAndLoss is what a bare flip in a disaster is told.
 func (v *view) silenceAndLoss() string {
-	return v.peerName() + " silent for " + v.Peer.SilentFor.Round(time.Second).String() + "; " + v.lossBound() + "; to go on: " + v.d.Next.String()
+	return v.peerName() + " silent for " + v.Peer.SilentFor.Round(time.Second).String() + "; " + v.lossBound() + v.lossAtSilence() + "; to go on: " + v.d.Next.String()
+}
+
+// lossAtSilence is what is lost if the peer died when it fell silent, and did not go on unseen.
+func (v *view) lossAtSilence() string {
+	until := v.Lag.Time - v.Peer.SilentFor
+	if !v.Lag.Known || until < 0 {
+		return ""
+	}
+	return fmt.Sprintf(", about %.1f s if %s died when it fell silent", until.Seconds(), v.peerName())
 }
 
 // received stops log shipping and waits until everything received is applied, so that the end of the database stands

@@ -137,7 +137,7 @@ func TestBareFlipInADisasterSaysWhatIsMissing(t *testing.T) {
 func TestLossIsSaidAsFarAsItIsKnown(t *testing.T) {
 	for lag, want := range map[Lag]string{
 		{}: "what would be lost is not known; ",
-		{Known: true, Time: 90 * time.Second, Bytes: -1}:   "at most 90.0 s would be lost; ",
+		{Known: true, Time: 90 * time.Second, Bytes: -1}:   "at most 90.0 s would be lost, about 49.0 s if home died when it fell silent; ",
 		{Known: true, Time: time.Second, Bytes: 0}:         "at most 1.0 s / 0 B would be lost; ",
 		{Known: true, Time: time.Second, Bytes: 1_000_000}: "at most 1.0 s / 1 MB would be lost; ",
 		{Known: true, Time: time.Second, Bytes: 999}:       "at most 1.0 s / 999 B would be lost; ",
