@@ -91,7 +91,8 @@ type ChatPoolSpec struct {
 	Failover *FailoverSpec `json:"failover,omitempty"`
 
 	// Witness is a third place, which no disaster strikes together with either site. With it a site serves only with two
-	// of three votes (itself, the other site, the witness), and the pool moves without a person when a site is lost.
+	// of three votes (itself, the other site, the witness), and when a site is lost, poolState moves the pool without a
+	// further confirmation.
 	// +optional
 	Witness *WitnessSpec `json:"witness,omitempty"`
 
