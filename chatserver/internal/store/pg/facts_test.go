@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -100,5 +101,27 @@ func TestFactsOfADatabaseThatIsAway(t *testing.T) {
 	defer cancel()
 	if f, err := p.Facts(ctx); err == nil {
 		t.Errorf("facts of a database that is away: %+v", f)
+	}
+}
+
+// A follower that nobody sends to any more is on the timeline that it received last, not on that of its control file.
+func TestAFollowerWithoutReceiverTellsItsTimeline(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Options{Mirror: true})
+	conn := server.Database(t)
+	if err := errors.Join(server.Demote(), server.Reopen(), server.AwaitMirror()); err != nil { // timeline 2 begins
+		t.Fatal(err)
+	}
+	p := run(t, "a", server.PromotedConnString(conn), nil, func(*pg.Store) pg.Gate { return shut{} })
+	eventually(t, "the mirror to receive timeline 2", func() bool {
+		f := p.facts()
+		return f.InRecovery && f.Receiver != nil && f.Receiver.Timeline == 2
+	})
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the receiver to end", func() bool { return p.facts().Receiver == nil })
+	if f := p.facts(); f.Timeline == nil || *f.Timeline != 2 {
+		t.Errorf("without its receiver the mirror tells timeline %v, want 2", *f.Timeline)
 	}
 }
