@@ -141,8 +141,34 @@ func TestHomeIsReleasedByHand(t *testing.T) {
 }
 
 // Home is dead, all of it. Backup says what is missing, and goes on by the confirmation in its manifest. Home comes back
-// shut, keeps what it alone has until that is salvaged or a person does without, and follows.
+// shut, keeps what it alone has until that is salvaged, and follows.
 func TestAForcedMoveAndHomeComesBack(t *testing.T) {
+	c := homeComesBackWithATail(t)
+	ask(c.world, func() any { c.world.bridged = true; return nil })
+	c.lives(backup, 2)
+	c.eventually("backup to say what it found", func() error {
+		p, err := backup.pool(c.ns)
+		if err != nil {
+			return err
+		}
+		if s := p.Status.Salvage; s == nil || s.State != v1alpha1.SalvageCompleted || s.FromSite != "home" || s.Epoch != 1 || s.Recovered != 3 || s.CompletedAt == nil {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	c.isCopy(home)
+}
+
+// So it does when a person does without what it alone has.
+func TestATailIsAbandoned(t *testing.T) {
+	c := homeComesBackWithATail(t)
+	c.say(home, naming.AnnotationAbandonTail, naming.Word{Epoch: 1})
+	c.lives(backup, 2)
+	c.isCopy(home)
+}
+
+func homeComesBackWithATail(t *testing.T) *cast {
+	t.Helper()
 	c := upright(t, quick())
 	c.home.stop()
 	c.powerCut(home)
@@ -164,15 +190,14 @@ func TestAForcedMoveAndHomeComesBack(t *testing.T) {
 		}
 		return c.shut(home)
 	})
-	old, err := home.database(c.ns)
-	if err != nil || old == nil {
-		t.Fatal(old, err)
-	}
-	c.say(home, naming.AnnotationAbandonTail, naming.Word{Epoch: 1})
-	c.lives(backup, 2)
-	k, err := home.database(c.ns)
-	if err != nil || k == nil || k.UID == old.UID || k.Spec.Bootstrap.PGBaseBackup == nil {
-		t.Errorf("home is not a copy: %+v, %v", k, err)
+	return c
+}
+
+// isCopy sees that a site's database was made as a copy of the other one's.
+func (c *cast) isCopy(s *site) {
+	c.t.Helper()
+	if k, err := s.database(c.ns); err != nil || k == nil || k.Spec.Bootstrap.PGBaseBackup == nil {
+		c.t.Errorf("%s is not a copy: %+v, %v", s.name, k, err)
 	}
 }
 

@@ -16,6 +16,7 @@ type world struct {
 	records int64    // how many were ever written
 	systems int64    // how many databases were ever made
 	faults  []string // what must never be
+	bridged bool     // servers reach the other site's database, and salvage
 	witness bool     // the servers' configuration says that there is one
 }
 
@@ -47,6 +48,16 @@ type side struct {
 	oldest int
 }
 
+// other is the other site.
+func (s *side) other() *side {
+	for name, one := range s.world.sides {
+		if name != s.site {
+			return one
+		}
+	}
+	return nil
+}
+
 // record is one entry of a log. Each is written once and copied with everything before it: two logs whose n-th records
 // are the same are the same up to there.
 type record struct {
@@ -55,6 +66,7 @@ type record struct {
 	epoch    *adminapi.Epoch
 	beat     int64
 	closed   *int64
+	salvaged *adminapi.Tail
 }
 
 // database is a log, and what follows from it.
@@ -71,6 +83,7 @@ type database struct {
 	epochs   []adminapi.Epoch
 	beat     int64
 	closed   int64
+	salvaged []adminapi.Tail
 }
 
 const (
@@ -93,6 +106,8 @@ func (d *database) apply(r record) {
 		d.timeline = r.timeline
 	case r.epoch != nil:
 		d.epochs = append([]adminapi.Epoch{*r.epoch}, d.epochs...)
+	case r.salvaged != nil:
+		d.salvaged = append(d.salvaged, *r.salvaged)
 	case r.closed != nil:
 		d.closed = *r.closed
 	case r.beat != 0:
@@ -180,7 +195,7 @@ func (s *side) facts() *adminapi.DatabaseFacts {
 	system, timeline, end, oldest := strconv.FormatInt(d.system, 10), d.timeline, d.end(), lsnAt(s.oldest)
 	f := &adminapi.DatabaseFacts{
 		InRecovery: d.mode == recovering, SystemIdentifier: &system, Timeline: &timeline, OldestLSN: &oldest,
-		Beat: d.beat, Epochs: d.epochs, ClosedEpoch: d.closed, Followers: []adminapi.Follower{},
+		Beat: d.beat, Epochs: d.epochs, ClosedEpoch: d.closed, Salvaged: d.salvaged, Followers: []adminapi.Follower{},
 	}
 	if d.mode == open {
 		f.CurrentLSN = &end

@@ -221,6 +221,21 @@ func (v *chatServer) record(r adminapi.Recording) error {
 	return nil
 }
 
+// salvage is POST /v1/salvage. It is done as soon as the other database is reached.
+func (v *chatServer) salvage(s adminapi.Salvaging) (adminapi.Salvage, error) {
+	there, here := v.side.other().db, v.side.db
+	switch {
+	case v.epoch == 0:
+		return adminapi.Salvage{}, refuse(chat.Conflict, "", "this server is not activated")
+	case !v.side.world.bridged || !there.answers():
+		return adminapi.Salvage{}, refuse(chat.Unavailable, "", "the other database does not answer")
+	case there.mode != recovering || there.end() != s.LSN || there.timeline != s.Timeline || there.newest() != s.Epoch:
+		return adminapi.Salvage{}, refuse(chat.Unavailable, "tail", "it is not what is there")
+	}
+	v.side.world.write(here, record{salvaged: &s.Tail})
+	return adminapi.Salvage{Tail: s.Tail, Site: s.Site, State: adminapi.SalvageRunning, Rooms: 1}, nil
+}
+
 // serve answers one request of the admin API.
 func (v *chatServer) serve(method, path string, body io.Reader) (any, error) {
 	switch method + " " + path {
@@ -255,6 +270,18 @@ func (v *chatServer) serve(method, path string, body io.Reader) (any, error) {
 			return nil, err
 		}
 		return struct{}{}, v.record(r)
+	case "POST /v1/salvage":
+		var s adminapi.Salvaging
+		if err := json.NewDecoder(body).Decode(&s); err != nil {
+			return nil, err
+		}
+		return v.salvage(s)
+	case "GET /v1/salvage":
+		all := adminapi.Salvages{}
+		for _, tail := range v.side.db.salvaged {
+			all.Salvages = append(all.Salvages, adminapi.Salvage{Tail: tail, Site: v.side.other().site, State: adminapi.SalvageDone, Rooms: 1, RoomsDone: 1, Found: 3, Recovered: 3})
+		}
+		return all, nil
 	default:
 		return nil, refuse(chat.NotFound, "", "%s %s is not played", method, path)
 	}
