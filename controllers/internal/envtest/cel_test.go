@@ -203,6 +203,7 @@ limits:
   messageBytes: 8192
   participantUpdateLimit: 75
   searchResults: 999
+maxDataLossSeconds: 5
 poolState: Normal
 servers:
   replicas: 2
