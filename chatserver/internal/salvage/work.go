@@ -17,8 +17,8 @@ import (
 const (
 	// pageKeys is how many are looked for at a time in the second look.
 	pageKeys = 2000
-	// roomsMeasured is how many rooms are measured at a time.
-	roomsMeasured = 100
+	// roomsMeasured is how many rooms are measured at a time: one query must get through the largest.
+	roomsMeasured = 1
 )
 
 // errElsewhere: another server is at it.
@@ -143,6 +143,10 @@ func (w *work) gather(ctx context.Context) (*gathered, error) {
 		return nil, err
 	}
 	if g.heads, err = w.there.Heads(ctx); err != nil {
+		return nil, err
+	}
+	// The two are asked in turn: neither session may be idle for long.
+	if g.here, err = w.here.Holdings(ctx); err != nil {
 		return nil, err
 	}
 	if g.there, err = w.there.Holdings(ctx); err != nil {

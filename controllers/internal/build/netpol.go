@@ -37,6 +37,10 @@ func serverPolicy(p *v1alpha1.ChatPool, operatorNamespace string) *networkingv1.
 		}}},
 	}
 	n.Spec.Egress = databaseEgress(p)
+	if ports := endpointPorts(p); p.HasTwoSites() && len(ports) > 0 {
+		// The other site's database answers at an address that a policy here cannot know; servers salvage from it.
+		n.Spec.Egress = append(n.Spec.Egress, networkingv1.NetworkPolicyEgressRule{Ports: ports})
+	}
 	n.Spec.PolicyTypes = append(n.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
 	return n
 }
@@ -48,14 +52,13 @@ func migrationPolicy(p *v1alpha1.ChatPool) *networkingv1.NetworkPolicy {
 	return n
 }
 
-// databaseEgress: DNS, and the pool's databases; an External one may be anywhere, so nothing is closed then, and the
-// other site's answers at an address that a policy here cannot know (servers salvage from it). DNS may be no pod that a
-// policy can name (a cache on each node), and listens behind its Service on 5353 in OpenShift.
+// databaseEgress: DNS, and the pool's own database; an External one may be anywhere, so nothing is closed then. DNS may
+// be no pod that a policy can name (a cache on each node), and listens behind its Service on 5353 in OpenShift.
 func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule {
 	if p.Spec.Database.Provider == v1alpha1.External {
 		return []networkingv1.NetworkPolicyEgressRule{{}}
 	}
-	out := []networkingv1.NetworkPolicyEgressRule{
+	return []networkingv1.NetworkPolicyEgressRule{
 		{Ports: []networkingv1.NetworkPolicyPort{
 			port(corev1.ProtocolUDP, 53), tcp(53), port(corev1.ProtocolUDP, 5353), tcp(5353),
 		}},
@@ -64,10 +67,6 @@ func databaseEgress(p *v1alpha1.ChatPool) []networkingv1.NetworkPolicyEgressRule
 			To:    []networkingv1.NetworkPolicyPeer{{PodSelector: databasePods(p)}},
 		},
 	}
-	if p.HasTwoSites() {
-		out = append(out, networkingv1.NetworkPolicyEgressRule{Ports: endpointPorts(p)})
-	}
-	return out
 }
 
 // endpointPorts are those at which the sites' databases answer each other.

@@ -110,6 +110,8 @@ type Servers struct {
 	Epoch    int64 // the highest epoch for which any of them is activated; 0: all are shut
 	Quiesced bool  // activated, but no post is taken
 	Drained  bool  // compliance has stopped
+	// Partly: one of them is quiesced while others take posts.
+	Partly bool
 	// Unseen: one that exists did not answer, and the database would still take its posts.
 	Unseen bool
 }

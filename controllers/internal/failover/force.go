@@ -133,7 +133,8 @@ func (v *view) lossAtSilence() string {
 }
 
 // received stops log shipping and waits until everything received is applied, so that the end of the database stands
-// still before it is claimed. It tells whether that is done.
+// still before it is claimed. It tells whether that is done. Half of a record may be the last thing received, which is never
+// applied; and whatever can be applied, a promotion applies: so it waits for a while only.
 func (v *view) received(k Kind) bool {
 	db := v.Database
 	switch {
@@ -141,7 +142,7 @@ func (v *view) received(k Kind) bool {
 		v.step(k, RemovingLogShipping)
 		v.act(Isolate)
 		return false
-	case db.in(Isolated) && !db.Applied:
+	case db.in(Isolated) && !db.Applied && !(v.s.Transition.Step == ApplyingReceivedWAL && v.StepFor > v.Limits.ApplyFor):
 		v.step(k, ApplyingReceivedWAL)
 		v.wait("what was received is to be applied")
 		return false

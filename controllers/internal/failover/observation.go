@@ -38,6 +38,7 @@ type Limits struct {
 	StepLimit       time.Duration // a step before the grant that takes longer is undone
 	RetryAfter      time.Duration // and the move begun anew after this
 	MaxLag          time.Duration // a standby that is further behind is not ready
+	ApplyFor        time.Duration // how long what was received is waited for to be applied
 }
 
 // DefaultLimits are those of the design.
@@ -50,6 +51,7 @@ func DefaultLimits() Limits {
 		StepLimit:       time.Minute,
 		RetryAfter:      5 * time.Minute,
 		MaxLag:          time.Minute,
+		ApplyFor:        3 * time.Second,
 	}
 }
 

@@ -49,7 +49,7 @@ func (v *view) reopen() bool {
 // serviceAsWanted follows spec.servers.active: no active server is maintenance, not a loss of activation.
 func (v *view) serviceAsWanted() bool {
 	switch {
-	case v.Servers.Quiesced && !v.Spec.Maintenance:
+	case (v.Servers.Quiesced || v.Servers.Partly) && !v.Spec.Maintenance:
 		if v.keepFor() == 0 {
 			return false
 		}

@@ -148,6 +148,9 @@ func (r *round) run(ctx context.Context) (time.Duration, error) {
 // pace is how long until the next round: a site is in haste while itself or the other one is on its way.
 func (r *round) pace() time.Duration {
 	d, peer := r.decision, r.seen.peer
+	if d.Action.Kind == failover.Salvage && r.memory.salvageErr != "" {
+		return Beat // what cannot be read now may be so for days
+	}
 	busy := r.deeds()[d.Action.Kind] != nil || d.Status.Claim.Epoch != 0 ||
 		d.Status.Transition.Kind == failover.Planned || d.Status.Transition.Kind == failover.Assisted || d.Status.Transition.Kind == failover.Forced
 	if peer != nil {

@@ -42,8 +42,10 @@ type memory struct {
 
 	seat seat // before the witness's Lease
 
-	salvage    *adminapi.Salvage // what was last said of it; nil: nothing to this process
-	salvageErr string            // why nothing is said of it now
+	salvage      *adminapi.Salvage // what was last said of it; nil: nothing to this process
+	salvageErr   string            // why nothing is said of it now
+	salvageTries int               // how often a server refused
+	tail         failover.Tail
 
 	action  failover.ActionKind // of the last round
 	wroteAt time.Time           // when the status was last written

@@ -186,6 +186,7 @@ func (s *own) servers() failover.Servers {
 	if out.Epoch == 0 && quiesced > 0 {
 		out.Epoch, out.Quiesced, out.Drained = quiesced, true, true
 	}
+	out.Partly = !out.Quiesced && quiesced > 0 && quiesced == out.Epoch
 	out.Unseen = len(s.said) < len(s.pods) && !s.barred()
 	return out
 }

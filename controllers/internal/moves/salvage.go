@@ -20,26 +20,31 @@ import (
 // salvage has a server bring the posts of the other site's tail into the own database. The server goes on by itself; to
 // ask again is how its progress is known, and how the work is resumed after it, this operator or the primary died.
 func (r *round) salvage(ctx context.Context, a failover.Action) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*askTime)
+	defer cancel()
 	ask := adminapi.Salvaging{
 		Tail: adminapi.Tail{Epoch: a.Tail.Epoch, Timeline: a.Tail.Timeline, LSN: adminapi.LSN(a.Tail.LSN)},
 		Site: r.pair.Peer.Name, Host: naming.SiteHost(r.pool, r.pair.Peer.Name), Port: int(sites.PortOf(r.pair.Peer)),
 	}
-	err := errors.New("no server is activated")
+	var active []string
 	for _, name := range slices.Sorted(maps.Keys(r.seen.own.said)) {
-		if !r.seen.own.said[name].Activation.Active() {
-			continue
-		}
-		asking, cancel := context.WithTimeout(ctx, 2*askTime)
-		var said adminapi.Salvage
-		said, err = r.seen.own.pods[name].Salvage(asking, ask)
-		cancel()
-		if err == nil {
-			r.memory.salvage, r.memory.salvageErr = &said, ""
-			return nil
+		if r.seen.own.said[name].Activation.Active() {
+			active = append(active, name)
 		}
 	}
-	r.memory.salvageErr = err.Error()
-	return err
+	if len(active) == 0 {
+		return errors.New("no server is activated")
+	}
+	// One a round, another one after an error: rights that end have to be renewed meanwhile.
+	m := r.memory
+	said, err := r.seen.own.pods[active[m.salvageTries%len(active)]].Salvage(ctx, ask)
+	if err != nil {
+		m.salvageTries++
+		m.salvageErr = err.Error()
+		return err
+	}
+	m.salvage, m.salvageErr = &said, ""
+	return nil
 }
 
 // recall reads how a salvage ended of which the status still says that it runs: the database says first that it is done.
@@ -48,7 +53,8 @@ func (r *round) recall(ctx context.Context) {
 	if st == nil || st.State != v1alpha1.SalvageRunning {
 		return
 	}
-	done := slices.ContainsFunc(r.observed.Database.Salvaged, func(t failover.Tail) bool { return t.Epoch == st.Epoch })
+	tail := r.memory.tail // of another end of the same epoch something else may be said
+	done := slices.ContainsFunc(r.observed.Database.Salvaged, func(t failover.Tail) bool { return t == tail || tail.Epoch == 0 && t.Epoch == st.Epoch })
 	if !done {
 		return
 	}
@@ -69,6 +75,11 @@ func (r *round) recall(ctx context.Context) {
 // salvageStatus says what was found, for people; it stays until the next time.
 func (r *round) salvageStatus() *v1alpha1.SalvageStatus {
 	was, s := r.pool.Status.Salvage, r.memory.salvage
+	if a := r.decision.Action; a.Kind == failover.Salvage {
+		if r.memory.tail != a.Tail {
+			r.memory.tail, r.memory.salvage, s = a.Tail, nil, nil
+		}
+	}
 	if a := r.decision.Action; a.Kind == failover.Salvage && (was == nil || was.Epoch != a.Tail.Epoch || was.FromSite != r.pair.Peer.Name) {
 		now := metav1.Now()
 		return &v1alpha1.SalvageStatus{FromSite: r.pair.Peer.Name, Epoch: a.Tail.Epoch, State: v1alpha1.SalvageRunning, StartedAt: &now, Waiting: r.memory.salvageErr}

@@ -145,6 +145,10 @@ func (r *round) renewals() map[string]adminapi.Opening {
 			continue
 		case keep == failover.Forever && (join || a.EndsInSeconds == 0):
 			continue // a neighbour has it join; it has no end already
+		case keep == failover.Forever && !r.peerVotes():
+			continue // a witness was taken out here: what ends runs out, unless the other site agrees
+		case keep == failover.Forever && r.observed.Peer.Spec.Witness:
+			keep = r.Limits.VoteTTL // it may still take a free Lease for proof
 		case keep == 0 && (join || a.EndsInSeconds > 0):
 			continue // left to run out
 		case keep == 0:
@@ -163,6 +167,12 @@ func (r *round) renewals() map[string]adminapi.Opening {
 func (r *round) mayJoin() bool {
 	d, s := r.decision, r.observed.Servers
 	return d.Role == failover.Active && s.Epoch == d.Status.Epoch && !s.Quiesced && !r.seen.own.barred()
+}
+
+// peerVotes tells whether the other site, read just now, lives and claims nothing.
+func (r *round) peerVotes() bool {
+	p := r.observed.Peer
+	return p.Live && p.SilentFor < r.Limits.VoteTTL && p.Status.Claim.Epoch == 0
 }
 
 func (r *round) renew(ctx context.Context, openings map[string]adminapi.Opening) error {

@@ -66,7 +66,13 @@ func TestWhatServersAreToldInEachRound(t *testing.T) {
 			starts(r)
 			r.observed.Spec.Witness, r.decision.KeepFor = false, failover.Forever
 		}, nil},
-		"a witness that was taken out leaves no end": {func(r *round) { r.decision.KeepFor = failover.Forever }, map[string]adminapi.Opening{"a": forEver}},
+		"a witness that was taken out in both sites leaves no end": {func(r *round) {
+			r.decision.KeepFor, r.observed.Peer = failover.Forever, failover.Peer{Live: true}
+		}, map[string]adminapi.Opening{"a": forEver}},
+		"taken out here alone, the end stays": {func(r *round) {
+			r.decision.KeepFor, r.observed.Peer = failover.Forever, failover.Peer{Live: true, Spec: failover.Spec{Witness: true}}
+		}, map[string]adminapi.Opening{"a": renewed}},
+		"taken out while the other site does not answer, it runs out": {func(r *round) { r.decision.KeepFor, r.observed.Peer = failover.Forever, failover.Peer{} }, nil},
 		"a right from before there was a witness gets an end": {func(r *round) {
 			r.say("a", adminapi.Activation{Epoch: 3, Ticket: "ta"})
 		}, map[string]adminapi.Opening{"a": renewed}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -19,6 +20,9 @@ var migrations embed.FS
 
 // versions is the table of goose, the migrator.
 const versions = "schema_version"
+
+// lockTries is how often a migration tries again that did not get a lock: somebody reads for long.
+const lockTries = 60
 
 // Admit waits until there is proof that the database may be written in, and gives the epoch. It looks at the gate's tables
 // with look.
@@ -49,6 +53,14 @@ func Migrate(ctx context.Context, config func() (*pgx.ConnConfig, error), admit 
 		return fmt.Errorf("migrate the schema: %w", err)
 	}
 	done, err := p.Up(ctx)
+	for range lockTries {
+		if err == nil || faultOf(err) != faultLocked {
+			break
+		}
+		log.Info("a migration waits for a lock, and tries again", "err", err)
+		wait(ctx, 2*time.Second)
+		done, err = p.Up(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate the schema: %w", err)
 	}

@@ -106,17 +106,49 @@ func (o *Overtaken) asking(ctx context.Context, f func(context.Context) error) e
 	return nil
 }
 
-// Check fails, with kind Unavailable and field "tail", unless the database follows nobody, has replayed all that it received, and is what
-// the tail names.
+// stillFor is how long a database that follows nobody must not have replayed anything to be at its end.
+const stillFor = 3 * time.Second
+
+// Check fails, with kind Unavailable and field "tail", unless the database follows nobody, has replayed all that can be of what it
+// received, and is what the tail names.
 func (o *Overtaken) Check(ctx context.Context, want adminapi.Tail) error {
+	n, err := o.nature(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !n.unfinished():
+		return n.judge(want)
+	}
+	// The last thing that it received may be the beginning of a record: that is never replayed.
+	for began := time.Now(); time.Since(began) < stillFor; {
+		wait(ctx, stillFor/6)
+		now, err := o.nature(ctx)
+		switch {
+		case err != nil:
+			return err
+		case !now.unfinished() || *now.facts.ReplayedLSN != *n.facts.ReplayedLSN:
+			return now.judge(want)
+		}
+	}
+	*n.facts.ReplayedLSN = *n.facts.ReceivedLSN
+	return n.judge(want)
+}
+
+// nature is what a database is, as far as a tail names it.
+type nature struct {
+	newest   int64
+	receives bool
+	facts    *adminapi.DatabaseFacts
+}
+
+func (o *Overtaken) nature(ctx context.Context) (n nature, err error) {
 	q := inquiry{conn: o.conn, facts: &adminapi.DatabaseFacts{Unknown: map[string]string{}}}
-	var newest int64
-	receives := false
-	if err := o.asking(ctx, func(ctx context.Context) error {
+	n.facts = q.facts
+	err = o.asking(ctx, func(ctx context.Context) error {
 		b := &pgx.Batch{}
 		b.Queue(`SELECT pg_is_in_recovery()`).QueryRow(func(row pgx.Row) error { return row.Scan(&q.facts.InRecovery) })
-		b.Queue(`SELECT max(epoch) FROM epoch`).QueryRow(func(row pgx.Row) error { return row.Scan(&newest) })
-		b.Queue(`SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`).QueryRow(func(row pgx.Row) error { return row.Scan(&receives) })
+		b.Queue(`SELECT max(epoch) FROM epoch`).QueryRow(func(row pgx.Row) error { return row.Scan(&n.newest) })
+		b.Queue(`SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`).QueryRow(func(row pgx.Row) error { return row.Scan(&n.receives) })
 		err := o.conn.SendBatch(ctx, b).Close()
 		if err == nil {
 			err = q.timeline(ctx)
@@ -125,10 +157,18 @@ func (o *Overtaken) Check(ctx context.Context, want adminapi.Tail) error {
 			err = q.log(ctx)
 		}
 		return err
-	}); err != nil {
-		return err
-	}
-	return judgeTail(want, newest, receives, q.facts)
+	})
+	return n, err
+}
+
+// unfinished tells whether more was received than replayed.
+func (n *nature) unfinished() bool {
+	f := n.facts
+	return f.ReplayedLSN != nil && f.ReceivedLSN != nil && *f.ReplayedLSN < *f.ReceivedLSN
+}
+
+func (n *nature) judge(want adminapi.Tail) error {
+	return judgeTail(want, n.newest, n.receives, n.facts)
 }
 
 // judgeTail compares what a database is with what it should be.

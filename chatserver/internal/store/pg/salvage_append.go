@@ -60,7 +60,7 @@ func (x *Salvage) Append(ctx context.Context, room chat.ID, after chat.Position,
 		}
 		return append(statements, statement{moveProgress, append(x.key(id), to.Epoch(), to.Seq(), a.recovered, a.resent, last)}), nil
 	})
-	if err == nil && head != 0 {
+	if head != 0 { // also when it is not known whether it was committed: who is told looks
 		x.told(room, head)
 	}
 	return removed, err

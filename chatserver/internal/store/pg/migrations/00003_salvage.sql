@@ -1,16 +1,13 @@
--- +goose NO TRANSACTION
 -- +goose Up
 
--- Each statement can be run again: without a transaction, what was begun before an interruption is there.
+-- Posts wait behind whoever waits for this lock.
+SET LOCAL lock_timeout = '1s';
 -- Where a recovered message stood before a failover lost it, and when it was recovered; null for all others.
-ALTER TABLE message ADD COLUMN IF NOT EXISTS origin_epoch bigint, ADD COLUMN IF NOT EXISTS origin_seq bigint,
-    ADD COLUMN IF NOT EXISTS recovered_at timestamptz;
--- Two databases that strayed apart can have different messages at one position: each may be recovered, once.
-DROP INDEX CONCURRENTLY IF EXISTS message_origin;
-CREATE UNIQUE INDEX CONCURRENTLY message_origin ON message (room_id, origin_epoch, origin_seq, body_hash) WHERE origin_epoch IS NOT NULL;
+-- That each is recovered once is the client key's doing.
+ALTER TABLE message ADD COLUMN origin_epoch bigint, ADD COLUMN origin_seq bigint, ADD COLUMN recovered_at timestamptz;
 
 -- What was found in an overtaken database. Done: everything is here.
-CREATE TABLE IF NOT EXISTS salvage (
+CREATE TABLE salvage (
     epoch       bigint NOT NULL,         -- the tail: the newest epoch there, and where its log ends
     timeline    bigint NOT NULL,
     lsn         pg_lsn NOT NULL,
@@ -23,7 +20,7 @@ CREATE TABLE IF NOT EXISTS salvage (
 );
 
 -- The rooms that are looked through, and how far.
-CREATE TABLE IF NOT EXISTS salvage_room (
+CREATE TABLE salvage_room (
     epoch      bigint NOT NULL,
     timeline   bigint NOT NULL,
     lsn        pg_lsn NOT NULL,
@@ -44,5 +41,4 @@ CREATE TABLE IF NOT EXISTS salvage_room (
 
 -- +goose Down
 DROP TABLE salvage_room, salvage;
-DROP INDEX message_origin;
 ALTER TABLE message DROP COLUMN recovered_at, DROP COLUMN origin_seq, DROP COLUMN origin_epoch;
