@@ -47,6 +47,8 @@ for site in "${sites[@]}"; do
   else
     step "$site: operators up" "$HACK/deploy.sh" "$site" --no-operator
   fi
+  # The pool comes up while the other site does.
+  [ "$site $pool" != "home yes" ] || step "home: samples applied" "$HACK/lib/pool-up.sh" --apply
 done
 if [ $pool = yes ]; then
   step "home: sample pool ready" "$HACK/lib/pool-up.sh"

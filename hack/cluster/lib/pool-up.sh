@@ -1,6 +1,6 @@
 #!/bin/bash
 # Apply the samples in home and wait until their pool is Ready, printing its conditions as they
-# change. Usage: lib/pool-up.sh
+# change. Usage: lib/pool-up.sh [--apply]   --apply: do not wait
 set -euo pipefail
 # shellcheck source=lib/common.sh
 . "$(dirname "$0")/common.sh"
@@ -15,6 +15,7 @@ apply_samples() { k apply -f "$SAMPLES" >"$C/apply.log" 2>&1; }
 # The operator's webhooks may need a moment longer than the operator.
 wait_for 60 apply_samples ||
   fail_with_log "applying $SAMPLES failed" "$C/apply.log" "mend what the message names"
+[ "${1:-}" != --apply ] || exit 0
 
 conditions() {
   k -n chat get chatpool trading -o \
